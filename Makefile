@@ -1,0 +1,37 @@
+# Everything runs from .venv, built from requirements.lock (exact versions with hashes).
+# `make lock` renews the lock; the other targets set themselves up.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?= data
+
+.PHONY: demo test dev lint lock clean
+
+.venv/.installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: .venv/.installed
+	$(BIN)/gap demo --data $(DATA)/demo
+
+test: .venv/.installed
+	$(BIN)/python -m pytest
+
+dev: .venv/.installed
+	$(BIN)/gap dev --data $(DATA)
+
+lint: .venv/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock:
+	test -x $(BIN)/uv || ($(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv==0.13.9)
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --constraint constraints.txt -o requirements.lock
+
+clean:
+	rm -rf .venv build *.egg-info

@@ -1,0 +1,51 @@
+"""The pairs of models that the platform runs: `embedded` and `hub`.
+
+A profile names models and the settings that only make sense with them. It holds no model and loads
+nothing. Settings that a user varies within a profile belong to `gap_assets.resources`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+MODELS = Path(__file__).parent / "models"
+
+ProfileName = Literal["embedded", "hub"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """A CoCa and a summariser that belong together.
+
+    Attributes:
+        coca: An open_clip model name, or `local-dir:` and a folder.
+        weights: The open_clip tag of the weights; None where the folder holds them.
+        summarizer: A Hugging Face model id, or a folder.
+        caption_filter: How repeated captions are dropped before the summary.
+        known_world: What the models understand, if that is less than everyday videos.
+    """
+
+    coca: str
+    weights: str | None
+    summarizer: str
+    caption_filter: Literal["cluster", "run_length"]
+    known_world: str | None = None
+
+
+PROFILES: dict[ProfileName, Profile] = {
+    # The embedded summariser reads a story from the order of its captions, repeats included: a
+    # bounce is "left, right, left". Only run-length filtering keeps that.
+    "embedded": Profile(
+        coca=f"local-dir:{MODELS / 'coca'}",
+        weights=None,
+        summarizer=str(MODELS / "summarizer"),
+        caption_filter="run_length",
+        known_world="the drawn shapes of gap_assets.world",
+    ),
+    "hub": Profile(
+        coca="coca_ViT-L-14",
+        weights="mscoco_finetuned_laion2B-s13B-b90k",
+        summarizer="microsoft/phi-1_5",
+        caption_filter="cluster",
+    ),
+}

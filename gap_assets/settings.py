@@ -1,0 +1,103 @@
+"""What a data folder remembers about itself: `<data>/gap.toml`, overridden by `GAP_*` variables.
+
+The command line, the Dagster code location and the tests all read the same settings, so `gap run`,
+`gap status` and the Dagster UI agree on what is current. How a single asset computes is resource
+config (`gap_assets.resources`), which starts from these values.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from gap_assets.profiles import ProfileName
+
+SETTINGS_FILE = "gap.toml"
+
+
+def data_directory() -> Path:
+    """The folder that everything is written to: `GAP_DATA`, by default `data`."""
+    return Path(os.environ.get("GAP_DATA", "data")).absolute()
+
+
+class Settings(BaseSettings):
+    """The settings of one data folder. A variable `GAP_<NAME>` overrides the file's value."""
+
+    model_config = SettingsConfigDict(env_prefix="GAP_", extra="forbid", frozen=True)
+
+    data: Path = Field(default_factory=data_directory)
+    models: ProfileName = "embedded"
+    videos: Path | None = None
+    captions: Path | None = None
+    frames_per_second: float = Field(default=1.0, gt=0)
+    videos_per_run: int = Field(default=64, ge=1)
+    executor: Literal["in_process", "multiprocess", "ray", "k8s"] = "in_process"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over `GAP_*` variables, and those over the file."""
+        home = Path(init_settings().get("data") or data_directory())
+        file = TomlConfigSettingsSource(settings_cls, toml_file=home / SETTINGS_FILE)
+        return init_settings, env_settings, file
+
+    @property
+    def videos_directory(self) -> Path:
+        """The folder whose files the asset `videos` lists."""
+        return self.videos or self.data / "videos"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file."""
+        return self.data / "gap.duckdb"
+
+    @property
+    def report(self) -> Path:
+        """The folder of the report."""
+        return self.data / "report"
+
+    @property
+    def dagster_home(self) -> Path:
+        """The Dagster instance."""
+        return self.data / "dagster"
+
+
+def remember(data: Path, **values: Any) -> Settings:
+    """Writes the given settings into the data folder's file, keeping its others.
+
+    Args:
+        data: The data folder; made where it is missing.
+        **values: Fields of `Settings`; None leaves a field as it is.
+
+    Returns:
+        The settings that now hold for the folder.
+
+    Raises:
+        pydantic.ValidationError: If a value is not allowed.
+    """
+    data = data.absolute()
+    data.mkdir(parents=True, exist_ok=True)
+    path = data / SETTINGS_FILE
+    stored = TomlConfigSettingsSource(Settings, toml_file=path)()
+    stored |= {name: value for name, value in values.items() if value is not None}
+    Settings(data=data, **stored)
+    # A JSON scalar, left unescaped, is a TOML scalar.
+    scalars = {k: json.dumps(v, default=str, ensure_ascii=False) for k, v in stored.items()}
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("".join(f"{k} = {v}\n" for k, v in scalars.items()), encoding="utf-8")
+    temporary.replace(path)
+    return Settings(data=data)

@@ -1,0 +1,1 @@
+"""The DuckDB warehouse: its tables, its transactions, and the ledger of what is current."""

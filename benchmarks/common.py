@@ -1,0 +1,85 @@
+"""What every benchmark shares: the machine's description, a CPU timer and the printed result.
+
+Belongs here: anything two benchmark scripts need. Does not belong here: what is being measured.
+"""
+
+import json
+import os
+import platform
+import resource
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def machine() -> dict[str, str | int]:
+    """Names the processor, its usable cores, the memory and the operating system."""
+    cpu_info = Path("/proc/cpuinfo")
+    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cpu": names[0] if names else platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
+        "memory_gib": round(memory / 2**30),
+        "system": platform.platform(terse=True),
+        "load_1min": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def cpu_seconds() -> float:
+    """CPU seconds, user and system, of this process with all its threads and its ended children."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def timed(work: Callable[[], Any], *, repeats: int = 1) -> tuple[float, float, Any]:
+    """Runs `work` a few times and keeps the cheapest run.
+
+    Returns:
+        CPU seconds and wall seconds, each the least of the runs, and what the last run returned.
+    """
+    cpu, wall = [], []
+    for _ in range(repeats):
+        cpu_start, wall_start = cpu_seconds(), time.perf_counter()
+        result = work()
+        cpu.append(cpu_seconds() - cpu_start)
+        wall.append(time.perf_counter() - wall_start)
+    return min(cpu), min(wall), result
+
+
+def report(
+    title: str,
+    *,
+    figures: Mapping[str, float | int | str | None],
+    packages: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Prints figures beside the machine, versions and command that made them.
+
+    With `as_json` the last line of the output is one JSON object with all of it.
+    """
+    command = shlex.join(["python", *sys.argv])
+    versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
+    print(f"\n{title}")
+    for name, value in figures.items():
+        print(f"  {name:<40} {value:.4g}" if isinstance(value, float) else f"  {name:<40} {value}")
+    print("  machine :", ", ".join(f"{key} {value}" for key, value in machine().items()))
+    print("  versions:", ", ".join(f"{key} {value}" for key, value in versions.items()))
+    print("  command :", command)
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "benchmark": title,
+                    **figures,
+                    "machine": machine(),
+                    "versions": versions,
+                    "command": command,
+                }
+            )
+        )

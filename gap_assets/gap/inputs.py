@@ -1,0 +1,143 @@
+"""Paired embeddings as the metrics want them: checked, unit rows, float64.
+
+Every array that enters this package passes here once. What is wrong with it is said here, in one
+sentence; what is merely remarkable (duplicates, a constant modality) becomes a warning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FloatArray = NDArray[np.float64]
+AnyFloats = NDArray[np.floating[Any]]
+
+MIN_PAIRS = 3
+
+
+class GapInputError(ValueError):
+    """The embeddings cannot be measured; `str(error)` says why in one sentence."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Row i of `video` and row i of `text` belong to the same video.
+
+    Attributes:
+        video: (N, D) float64, unit rows.
+        text: (N, D) float64, unit rows.
+        warnings: What a reader of the numbers has to know about the data, one sentence each.
+    """
+
+    video: FloatArray
+    text: FloatArray
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    def take(self, rows: NDArray[np.intp]) -> Pairs:
+        """The pairs of the given rows, in that order."""
+        return Pairs(self.video[rows], self.text[rows], self.warnings)
+
+
+def unit_rows(embeddings: AnyFloats) -> FloatArray:
+    """Rows of (N, D) scaled to length 1, in float64."""
+    rows = np.asarray(embeddings, dtype=np.float64)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def duplicate_share(embeddings: AnyFloats) -> float:
+    """Share of rows that repeat an earlier row to five decimals."""
+    distinct = {row.tobytes() for row in np.round(embeddings, 5) + 0.0}
+    return 1 - len(distinct) / len(embeddings)
+
+
+def check_pairs(video: AnyFloats, text: AnyFloats) -> Pairs:
+    """Checks two arrays of paired embeddings and scales their rows to length 1.
+
+    Args:
+        video: (N, D) one row per video.
+        text: (N, D) the text of the same video in the same row.
+
+    Raises:
+        GapInputError: Not two-dimensional, not numbers, different shapes, fewer than three pairs,
+            NaN or infinite values, or rows of zeros.
+    """
+    for name, rows in (("video", video), ("text", text)):
+        _check_rows(name, rows)
+    if len(video) != len(text):
+        raise GapInputError(
+            f"{len(video)} video rows and {len(text)} text rows: row i of both arrays must belong "
+            "to the same video, so the lengths must be equal."
+        )
+    if video.shape[1] != text.shape[1]:
+        raise GapInputError(
+            f"Video rows have {video.shape[1]} dimensions and text rows {text.shape[1]}: a gap "
+            "exists only within one shared space."
+        )
+    if len(video) < MIN_PAIRS:
+        raise GapInputError(
+            f"{len(video)} pairs are too few: the metrics need at least {MIN_PAIRS}."
+        )
+    pairs = Pairs(unit_rows(video), unit_rows(text))
+    return Pairs(pairs.video, pairs.text, tuple(_remarks(pairs)))
+
+
+def load_embeddings(path: Path) -> AnyFloats:
+    """Reads an (N, D) array from an `.npy` file, without unpickling anything.
+
+    Raises:
+        GapInputError: The file is missing or is not a plain array of numbers.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise GapInputError(f"{path} cannot be read as an .npy array of numbers: {error}") from None
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise GapInputError(f"{path} is an .npz archive; give one .npy array.")
+    _check_rows(str(path), array)
+    return array
+
+
+def _check_rows(name: str, rows: AnyFloats) -> None:
+    if rows.ndim != 2:
+        raise GapInputError(f"{name} has shape {rows.shape}; it must be (pairs, dimensions).")
+    if rows.dtype.kind != "f":
+        raise GapInputError(f"{name} holds {rows.dtype}; embeddings are floating-point numbers.")
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(bad):
+        raise GapInputError(
+            f"{name} has NaN or infinite values in {len(bad)} of {len(rows)} rows (first: row "
+            f"{bad[0]}); leave those pairs out of both arrays."
+        )
+    zero = np.flatnonzero(~rows.any(axis=1))
+    if len(zero):
+        raise GapInputError(
+            f"{name} has {len(zero)} rows of zeros (first: row {zero[0]}), which have no "
+            "direction; leave those pairs out of both arrays."
+        )
+
+
+def _remarks(pairs: Pairs) -> list[str]:
+    remarks = []
+    for name, rows in (("video", pairs.video), ("text", pairs.text)):
+        share = duplicate_share(rows)
+        if np.ptp(rows, axis=0).max() < 1e-5:
+            remarks.append(
+                f"All {name} embeddings are the same vector: its cone is 1 by construction, and "
+                "spectra and retrieval mean nothing."
+            )
+        elif share > 0:
+            remarks.append(
+                f"{share:.1%} of the {name} embeddings repeat another one: this raises the {name} "
+                "cone, and retrieval counts ties as half a rank."
+            )
+    return remarks

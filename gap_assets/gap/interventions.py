@@ -1,0 +1,147 @@
+"""What happens when the gap is tampered with: shifts, centring, dropped dimensions.
+
+The loss landscape follows Liang et al. 2022, section 4.2. The other interventions are fitted on one
+half of the videos and judged on the other, because a mean that saw the judged rows leaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gap_assets.gap.inputs import FloatArray, Pairs, unit_rows
+from gap_assets.gap.moments import closed_form
+from gap_assets.gap.pairwise import compare_all, same_modality_share
+from gap_assets.gap.separability import halves
+
+SHIFTS = np.arange(-10, 21) / 20
+LOSS_BATCH = 50  # as in the paper's footnote 5; the loss depends on it
+JUDGED = 2000  # held-out videos at most
+
+
+def shifted(pairs: Pairs, amount: float, gap: FloatArray) -> Pairs:
+    """Both modalities moved towards each other: normalise(x - amount gap), (y + amount gap).
+
+    At amount 0.5 the centroids meet, at 1 they have changed sides.
+    """
+    return Pairs(unit_rows(pairs.video - amount * gap), unit_rows(pairs.text + amount * gap))
+
+
+@dataclass(frozen=True)
+class LossLandscape:
+    """Contrastive loss over shifts.
+
+    Attributes:
+        shifts: (S,) amounts; 0 is the data as it is.
+        gaps: (S,) gap that remains, negative where the centroids have changed sides.
+        inverse_temperatures: (T,) logit scales.
+        losses: (T, S) in nats, symmetric InfoNCE in batches of 50.
+    """
+
+    shifts: FloatArray
+    gaps: FloatArray
+    inverse_temperatures: tuple[float, ...]
+    losses: FloatArray
+
+    def best_shifts(self) -> FloatArray:
+        """(T,) shift of the smallest loss per temperature."""
+        return np.asarray(self.shifts[self.losses.argmin(axis=1)])
+
+
+def loss_landscape(
+    pairs: Pairs,
+    *,
+    inverse_temperatures: Sequence[float] = (100.0, 50.0, 20.0, 10.0, 1.0),
+    shifts: FloatArray = SHIFTS,
+) -> LossLandscape:
+    """The contrastive loss as the gap closes, at several temperatures."""
+    gap = pairs.video.mean(axis=0) - pairs.text.mean(axis=0)
+    gaps, losses = [], []
+    for amount in shifts:
+        moved = shifted(pairs, float(amount), gap)
+        left = moved.video.mean(axis=0) - moved.text.mean(axis=0)
+        gaps.append(np.copysign(np.linalg.norm(left), left @ gap))
+        losses.append(contrastive_losses(moved, inverse_temperatures))
+    return LossLandscape(shifts, np.array(gaps), tuple(inverse_temperatures), np.array(losses).T)
+
+
+def contrastive_losses(pairs: Pairs, inverse_temperatures: Sequence[float]) -> list[float]:
+    """Symmetric InfoNCE (Radford et al. 2021) over consecutive batches of 50, in nats."""
+    from scipy.special import logsumexp
+
+    size = min(LOSS_BATCH, len(pairs))
+    n = len(pairs) // size * size
+    video = pairs.video[:n].reshape(-1, size, pairs.video.shape[1])
+    text = pairs.text[:n].reshape(-1, size, pairs.text.shape[1])
+    cosines = video @ text.transpose(0, 2, 1)
+    paired = np.einsum("bii->bi", cosines)
+    losses = []
+    for scale in inverse_temperatures:
+        both = (logsumexp(scale * cosines, axis=1) + logsumexp(scale * cosines, axis=2)) / 2
+        losses.append(float((both - scale * paired).mean()))
+    return losses
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an intervention leaves, measured on held-out videos.
+
+    Attributes:
+        kind: `shift`, `centring` or `dropping`.
+        amount: Part of the gap vector, or number of dimensions.
+        centroid_gap_debiased: Gap that is left, free of the noise of the held-out half.
+        knn_same_modality: Share of the 10 nearest that are of the own modality.
+        recall_at_1: Mean of both directions.
+        n: Videos judged.
+    """
+
+    kind: str
+    amount: float
+    centroid_gap_debiased: float
+    knn_same_modality: float
+    recall_at_1: float
+    n: int
+
+
+def intervene(pairs: Pairs, *, seed: int = 0) -> list[Outcome]:
+    """Shifts, mean-centring and dropping the largest gap dimensions; [] for fewer than 8 pairs."""
+    if len(pairs) < 8:
+        return []
+    fit, judge = halves(len(pairs), seed=seed)
+    held_out = pairs.take(judge[:JUDGED])
+    mean_video, mean_text = pairs.video[fit].mean(axis=0), pairs.text[fit].mean(axis=0)
+    gap = mean_video - mean_text
+    outcomes = [
+        _outcome("shift", amount, shifted(held_out, amount, gap))
+        for amount in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+    ]
+    centred = Pairs(unit_rows(held_out.video - mean_video), unit_rows(held_out.text - mean_text))
+    outcomes.append(_outcome("centring", 1, centred))
+    by_size = np.argsort(-np.abs(gap))
+    count = 1
+    while count <= len(gap) // 4:
+        kept = np.sort(by_size[count:])
+        dropped = Pairs(unit_rows(held_out.video[:, kept]), unit_rows(held_out.text[:, kept]))
+        outcomes.append(_outcome("dropping", count, dropped))
+        count *= 2
+    return outcomes
+
+
+def _outcome(kind: str, amount: float, pairs: Pairs) -> Outcome:
+    moments = closed_form(pairs.video, pairs.text, weights=np.ones((1, len(pairs))))
+    passes = compare_all(pairs)
+    shares = (
+        same_modality_share(passes.video, passes.video_to_text),
+        same_modality_share(passes.text, passes.text_to_video),
+    )
+    hits = (passes.video_to_text.closer < 1, passes.text_to_video.closer < 1)
+    return Outcome(
+        kind=kind,
+        amount=amount,
+        centroid_gap_debiased=float(moments["centroid_gap_debiased"][0]),
+        knn_same_modality=float(np.mean(shares)),
+        recall_at_1=float(np.mean(hits)),
+        n=len(pairs),
+    )

@@ -1,0 +1,221 @@
+"""All metrics of one set of pairs as a flat list of named numbers with intervals.
+
+The names are the same in JSON, in the warehouse's `gap_metrics` and in the report. A metric that
+the data cannot give (recall at 10 among 8 videos, a spectrum of a constant modality) is left out,
+never reported as a made-up number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gap_assets.gap.analysis import Analysis, analyse
+from gap_assets.gap.inputs import (
+    AnyFloats,
+    FloatArray,
+    check_pairs,
+    duplicate_share,
+    load_embeddings,
+)
+from gap_assets.gap.moments import closed_form
+from gap_assets.gap.pairwise import (
+    Comparison,
+    hubness,
+    mmd_terms,
+    recall_in_galleries,
+    same_modality_share,
+    uniformity,
+)
+from gap_assets.gap.resampling import bootstrap_weights, interval, sign_flip_test, split_half_gaps
+from gap_assets.gap.separability import d_prime
+from gap_assets.gap.spectra import Spectrum, frechet_parts, structure, subspace_dimensions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECALLS = (1, 5, 10)
+GALLERY = 1000
+SPLIT_HALVES = 200
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named number over n pairs, with a 95 % interval where resampling videos gives one."""
+
+    name: str
+    value: float
+    ci_low: float | None
+    ci_high: float | None
+    n: int
+
+
+def scorecard(
+    video: AnyFloats,
+    text: AnyFloats,
+    *,
+    seed: int = 0,
+    bootstraps: int = 1000,
+    permutations: int = 999,
+    block_rows: int | None = None,
+) -> list[Metric]:
+    """Every metric of N paired embeddings.
+
+    Intervals are percentiles over bootstrapped videos. For sums over pairs of videos (uniformity,
+    MMD) the bootstrap is linearised: each video's mean kernel is resampled. For retrieval and
+    mixing the gallery stays fixed and the queries are resampled. `centroid_gap` is biased upwards
+    by about (1 - paired cosine) / (N gap), and so is its interval; `centroid_gap_debiased` is not.
+
+    Args:
+        video: (N, D) rows of any length but 0.
+        text: (N, D) row i is the text of video i.
+        seed: Of the bootstrap, the permutations and the splits.
+        bootstraps: Replicates; 0 leaves the intervals out.
+        permutations: Sign flips; 0 leaves the test out.
+        block_rows: Queries per block of the passes over all pairs of rows.
+
+    Raises:
+        GapInputError: See `check_pairs`.
+    """
+    analysis = analyse(check_pairs(video, text), seed=seed, block_rows=block_rows)
+    return metrics(analysis, seed=seed, bootstraps=bootstraps, permutations=permutations)
+
+
+def scorecard_of_files(video: Path, text: Path, *, seed: int = 0) -> list[Metric]:
+    """The scorecard of two `.npy` files of paired embeddings (N, D)."""
+    return scorecard(load_embeddings(video), load_embeddings(text), seed=seed)
+
+
+def as_json(rows: list[Metric]) -> dict[str, dict[str, float | None]]:
+    """`{name: {"value": ..., "ci_low": ..., "ci_high": ...}}`."""
+    return {
+        row.name: {"value": row.value, "ci_low": row.ci_low, "ci_high": row.ci_high} for row in rows
+    }
+
+
+def summarise(replicates: dict[str, FloatArray], n: int) -> list[Metric]:
+    """Metrics from (1 + bootstraps,) replicates each, the value itself first; finite ones only."""
+    rows = []
+    for name, values in replicates.items():
+        if math.isfinite(values[0]):
+            low, high = interval(values[1:]) or (None, None)
+            rows.append(Metric(name, float(values[0]), low, high, n))
+    return rows
+
+
+def metrics(
+    analysis: Analysis, *, seed: int = 0, bootstraps: int = 1000, permutations: int = 999
+) -> list[Metric]:
+    """The scorecard of an analysis that is at hand already."""
+    pairs = analysis.pairs
+    n = len(pairs)
+    weights = bootstrap_weights(n, bootstraps=bootstraps, seed=seed)
+    replicates = closed_form(pairs.video, pairs.text, weights=weights)
+    replicates |= _kernel_means(analysis, weights)
+    per_video = dict(_per_video(analysis))
+    means = weights @ np.stack(list(per_video.values()), axis=1) / n
+    replicates |= dict(zip(per_video, means.T, strict=True))
+    if analysis.axis:
+        replicates["d_prime_gap"] = d_prime(*analysis.axis, weights=weights)
+    singles = dict(_singles(analysis, seed))
+    if permutations:
+        test = sign_flip_test(pairs, permutations=permutations, seed=seed)
+        singles["sign_flip_null_gap"] = float(test.null.mean())
+        singles["sign_flip_p_value"] = test.p_value
+        with np.errstate(divide="ignore", invalid="ignore"):
+            singles["gap_over_noise_floor"] = replicates["centroid_gap"][0] / test.null.mean()
+    return summarise(replicates | {name: np.array([v]) for name, v in singles.items()}, n)
+
+
+def _kernel_means(analysis: Analysis, weights: FloatArray) -> dict[str, FloatArray]:
+    """Uniformities and MMD^2 with the bootstrap of their first-order (Hoeffding) terms."""
+    passes = analysis.comparisons
+
+    def linearised(terms: FloatArray) -> tuple[float, FloatArray]:
+        mean = float(terms.mean())
+        return mean, 2 * (weights @ terms / len(terms) - mean)
+
+    across = (uniformity(passes.video_to_text) + uniformity(passes.text_to_video)) / 2
+    replicates = {}
+    for name, terms in (
+        ("uniformity_video", uniformity(passes.video)),
+        ("uniformity_text", uniformity(passes.text)),
+        ("uniformity_cross", across),
+    ):
+        mean, change = linearised(terms)
+        replicates[name] = np.log(mean) + change / mean
+    mean, change = linearised(mmd_terms(passes))
+    return replicates | {"mmd2": mean + change}
+
+
+def _per_video(analysis: Analysis) -> Iterator[tuple[str, FloatArray]]:
+    """Metrics that are plain means of one number per video."""
+    passes, n = analysis.comparisons, len(analysis.pairs)
+    video_share = same_modality_share(passes.video, passes.video_to_text)
+    text_share = same_modality_share(passes.text, passes.text_to_video)
+    yield "knn_same_modality", (video_share + text_share) / 2
+    if analysis.probe:
+        yield "linear_probe_accuracy", analysis.probe.correct
+    for direction, across in _directions(analysis):
+        rank = across.closer + 1
+        for k in RECALLS:
+            if k < n:
+                yield f"recall_at_{k}_{direction}", (rank <= k).astype(np.float64)
+        yield f"mean_reciprocal_rank_{direction}", 1 / rank
+        yield f"pair_auc_{direction}", 1 - across.closer / (n - 1)
+
+
+def _singles(analysis: Analysis, seed: int) -> Iterator[tuple[str, float]]:
+    """Metrics without a bootstrap interval."""
+    pairs, passes, shape = analysis.pairs, analysis.comparisons, analysis.shapes
+    for name, rows, own, across in (
+        ("video", pairs.video, passes.video, passes.video_to_text),
+        ("text", pairs.text, passes.text, passes.text_to_video),
+    ):
+        yield f"cone_minimum_{name}", own.lowest
+        yield f"cone_p01_{name}", own.quantile(0.01)
+        yield f"cone_p99_{name}", own.quantile(0.99)
+        yield f"mixed_gallery_median_rank_{name}", float(np.median(1 + own.closer + across.closer))
+        yield f"duplicate_share_{name}", duplicate_share(rows)
+        halves = split_half_gaps(rows, repeats=SPLIT_HALVES, seed=seed)
+        yield f"split_half_gap_{name}", float(halves.mean())
+    yield "knn_same_modality_chance", (len(pairs) - 1) / (2 * len(pairs) - 1)
+    for direction, across in _directions(analysis):
+        yield f"median_rank_{direction}", float(np.median(across.closer + 1))
+        for name, value in hubness(across.occurrences).items():
+            yield f"{name}_{direction}", value
+    if len(pairs) > GALLERY:
+        for direction, queries, gallery in (
+            ("video_to_text", pairs.video, pairs.text),
+            ("text_to_video", pairs.text, pairs.video),
+        ):
+            recall = recall_in_galleries(queries, gallery, size=GALLERY, seed=seed)
+            yield f"recall_at_1_of_1000_{direction}", recall
+    if analysis.probe:
+        yield "linear_probe_auc", analysis.probe.auc
+    mean_part, shape_part = frechet_parts(shape)
+    yield "frechet_distance", mean_part + shape_part
+    yield "frechet_mean_part", mean_part
+    yield "frechet_shape_part", shape_part
+    for name, cloud in (("video", shape.video), ("text", shape.text)):
+        if cloud.values[0] > 1e-12:
+            yield from _spectral(name, cloud)
+    yield from structure(shape, pairs).items()
+    yield "subspace_overlap_chance", subspace_dimensions(shape) / pairs.video.shape[1]
+
+
+def _spectral(name: str, cloud: Spectrum) -> Iterator[tuple[str, float]]:
+    yield f"participation_ratio_{name}", cloud.participation_ratio
+    yield f"effective_rank_{name}", cloud.effective_rank
+    yield f"isoscore_{name}", cloud.isoscore
+    yield f"top_component_share_{name}", cloud.top_share
+    yield f"components_for_90_percent_{name}", cloud.components_for(0.9)
+
+
+def _directions(analysis: Analysis) -> tuple[tuple[str, Comparison], tuple[str, Comparison]]:
+    passes = analysis.comparisons
+    return ("video_to_text", passes.video_to_text), ("text_to_video", passes.text_to_video)

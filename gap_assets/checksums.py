@@ -1,0 +1,42 @@
+"""Checksums of model folders: a folder with a SHA256SUMS file must hold exactly what it lists.
+
+Only the verification belongs here; what the files mean is the business of the loaders.
+"""
+
+import hashlib
+from pathlib import Path
+
+
+class ChecksumError(ValueError):
+    """A model folder does not hold the files that its SHA256SUMS lists."""
+
+
+def verify_checksums(folder: Path) -> None:
+    """Compare the files of `folder` with its SHA256SUMS; a folder without that file passes.
+
+    Args:
+        folder: Holds `SHA256SUMS` in the format of `sha256sum`: digest, two characters, file name.
+
+    Raises:
+        ChecksumError: A listed file is missing or has other contents, or a line is malformed.
+    """
+    listing = folder / "SHA256SUMS"
+    if not listing.is_file():
+        return
+    for line in listing.read_text(encoding="utf-8").splitlines():
+        expected, _, name = line.partition(" ")
+        name = name.strip().removeprefix("*")
+        if not name:
+            raise ChecksumError(f"{listing} has the malformed line {line!r}; restore the folder.")
+        try:
+            with (folder / name).open("rb") as file:
+                actual = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            raise ChecksumError(
+                f"{folder} lacks {name}, which its SHA256SUMS lists; restore the folder."
+            ) from None
+        if actual != expected:
+            raise ChecksumError(
+                f"{folder / name} is not the file that SHA256SUMS describes "
+                "(damaged or changed); restore it."
+            )

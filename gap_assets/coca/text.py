@@ -1,0 +1,87 @@
+"""Text embeddings in CoCa's shared space.
+
+The input is what the model was trained on: start token, words, end token, padded to the full
+context. CoCa's class token comes after the padding, at the last position; a shorter input would
+move it to a position that was trained for words, and dropping the end token changes every
+embedding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch  # noqa: TID253
+from numpy.typing import NDArray
+
+from gap_assets.coca.model import Coca
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextEmbeddings:
+    """Embeddings of n texts.
+
+    Attributes:
+        embeddings: (n, D) float32, rows of unit length.
+        n_tokens: (n,) int64, tokens that the model read, start and end token included.
+        truncated: (n,) bool, whether words were cut off at the context length.
+    """
+
+    embeddings: NDArray[np.float32]
+    n_tokens: NDArray[np.int64]
+    truncated: NDArray[np.bool_]
+
+
+def embed_texts(coca: Coca, texts: Sequence[str], *, batch_size: int = 256) -> TextEmbeddings:
+    """Embed texts, batched and padded; a text's embedding does not depend on its neighbours.
+
+    Args:
+        coca: From `load_coca`.
+        texts: Any strings; a text longer than the model's context is cut and marked.
+        batch_size: Texts per forward pass.
+
+    Raises:
+        FloatingPointError: The model left the range of fp16.
+    """
+    tokens = [_tokens(coca, text) for text in texts]
+    kept = [[*ids[: coca.context_length - 1], coca.tokenizer.eot_token_id] for ids in tokens]
+    padded = np.full((len(kept), coca.context_length), coca.module.text.pad_id, dtype=np.int64)
+    for row, ids in zip(padded, kept, strict=True):
+        row[: len(ids)] = ids
+    embeddings = np.empty((len(kept), coca.embed_dim), dtype=np.float32)
+    with torch.inference_mode():
+        for first in range(0, len(kept), batch_size):
+            batch = torch.from_numpy(padded[first : first + batch_size]).to(coca.device)
+            latent = coca.module.encode_text(batch, normalize=False)
+            embeddings[first : first + batch_size] = unit_rows(latent)
+    return TextEmbeddings(
+        embeddings=embeddings,
+        n_tokens=np.array([len(ids) for ids in kept], dtype=np.int64),
+        truncated=np.array([len(ids) + 1 > coca.context_length for ids in tokens], dtype=bool),
+    )
+
+
+def _tokens(coca: Coca, text: str) -> list[int]:
+    """Start token and words, without the ids that mean something else to the model.
+
+    The padding id 0 is also the token of a "!" that more punctuation follows; inside a text it
+    would hide its neighbour from the attention. Spelled-out special tokens are no words either.
+    """
+    tokenizer = coca.tokenizer
+    special = {coca.module.text.pad_id, *tokenizer.all_special_ids}
+    return [tokenizer.sot_token_id, *(i for i in tokenizer.encode(text) if i not in special)]
+
+
+def unit_rows(latent: torch.Tensor) -> NDArray[np.float32]:
+    """Normalise embeddings (n, D) in float32.
+
+    Raises:
+        FloatingPointError: Some are not finite, which happens in fp16 only.
+    """
+    rows = torch.nn.functional.normalize(latent.float(), dim=-1)
+    if not bool(torch.isfinite(rows).all()):
+        raise FloatingPointError(
+            "The model left the range of fp16: some embeddings are not finite; "
+            "use precision 'fp32'."
+        )
+    result: NDArray[np.float32] = rows.cpu().numpy()
+    return result

@@ -1,0 +1,58 @@
+import shutil
+
+import pytest
+import torch
+
+from gap_assets.checksums import ChecksumError
+from gap_assets.coca.model import ModelNotFoundError, load_coca
+
+
+def test_a_folder_is_loaded_with_its_own_vocabulary_and_preprocessing(model_folder, coca):
+    assert coca.tokenizer.vocab_size == 512 + 300 + 2 == coca.module.text.vocab_size
+    assert coca.mean == (0.4, 0.5, 0.6)
+    assert coca.std == (0.3, 0.2, 0.1)
+    assert (coca.image_size, coca.embed_dim, coca.context_length) == (32, 32, 14)
+    assert (coca.device.type, coca.dtype) == ("cpu", torch.float32)
+    assert not coca.module.training
+
+
+def test_a_changed_file_is_refused(model_folder, tmp_path):
+    folder = shutil.copytree(model_folder, tmp_path / "changed")
+    with (folder / "open_clip_model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"x")
+    with pytest.raises(ChecksumError, match=r"safetensors is not the file that SHA256SUMS"):
+        load_coca(model=f"local-dir:{folder}", weights=None)
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "message"),
+    [
+        ("no-such-model", None, "open_clip knows no model 'no-such-model'"),
+        ("local-dir:/nowhere/at/all", None, "has no open_clip_config.json"),
+        ("coca_ViT-B-32", "no-such-tag", "neither a file nor a tag.*laion2b_s13b_b90k"),
+    ],
+)
+def test_what_is_missing_is_named_in_one_sentence(model, weights, message):
+    with pytest.raises(ModelNotFoundError, match=message) as caught:
+        load_coca(model=model, weights=weights)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_cannot_be_fetched_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelNotFoundError, match="could not be downloaded"):
+        load_coca(model="coca_ViT-B-32", weights="laion2b_s13b_b90k", device="cpu")
+
+
+def test_a_model_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match="not a CoCa model"):
+        load_coca(model="RN50", weights=None, device="cpu")
+
+
+def test_an_absent_gpu_is_refused():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ValueError, match="sees no GPU"):
+        load_coca(model="coca_ViT-B-32", weights=None, device="cuda")

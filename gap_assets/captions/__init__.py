@@ -1,0 +1,1 @@
+"""What happens to captions between the caption decoder and the summary: repeats are dropped."""

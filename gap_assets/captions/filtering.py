@@ -1,0 +1,155 @@
+"""Keep the captions of a video that say something different, in the order of time.
+
+What to keep is decided here from captions and their text embeddings. Making the embeddings is not
+done here; neither torch nor a model is needed.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+Method = Literal["cluster", "run_length", "none"]
+
+# Of mutually different captions, this share may be closer than the threshold by accident.
+CHANCE = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What "the same" means in one model's text space.
+
+    Attributes:
+        mean: (D,) mean of the unit embeddings of the reference captions: the axis of the cone.
+        threshold: Cosine, after subtracting `mean`, above which two captions say the same.
+    """
+
+    mean: NDArray[np.float64]
+    threshold: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptCaption:
+    """A caption that stays: its position in the input, and how many frames it stands for."""
+
+    position: int
+    cluster_size: int
+
+
+def calibrate(embeddings: NDArray[np.floating]) -> Calibration:
+    """Learn a model's cone and threshold from captions known to differ from each other.
+
+    In a narrow cone every raw cosine is high (0.9 between unrelated captions is common), so no
+    fixed threshold serves two models, or two tokenisations. Subtracting the mean removes what all
+    captions share. The threshold is then the 99 % quantile of the centred cosines of different
+    captions: what hardly any two captions reach that say different things. Reference captions do
+    not come from the corpus, so a video is filtered alike whatever videos are beside it.
+
+    Args:
+        embeddings: (n, D), n >= 3, of mutually different captions.
+
+    Raises:
+        ValueError: Fewer than three captions.
+    """
+    if len(embeddings) < 3:
+        raise ValueError("Calibration needs at least three captions that differ from each other.")
+    vectors = np.asarray(embeddings, dtype=np.float64)
+    mean = vectors.mean(axis=0)
+    centred = _centred(vectors, mean)
+    cosines = (centred @ centred.T)[np.triu_indices(len(centred), k=1)]
+    return Calibration(mean=mean, threshold=float(np.quantile(cosines, 1 - CHANCE)))
+
+
+def _centred(vectors: NDArray[np.floating], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    centred = np.asarray(vectors, dtype=np.float64) - mean
+    norms = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = centred / np.maximum(norms, np.finfo(np.float64).tiny)
+    return unit
+
+
+def filter_captions(
+    captions: Sequence[str],
+    *,
+    method: Method,
+    embeddings: NDArray[np.floating] | None = None,
+    calibration: Calibration | None = None,
+) -> list[KeptCaption]:
+    """Choose the captions of a video to keep.
+
+    Captions count as equal where they differ in case, spaces or a final full stop only.
+
+    Args:
+        captions: n captions in the order of time.
+        method: `none` keeps all. `run_length` keeps the first of each run of equal captions.
+            `cluster` drops equal captions, clusters the others by average linkage on centred
+            cosines, cut at the calibrated threshold, and keeps the medoid of each cluster: the
+            caption closest to all its frames, at its first appearance, the first among equals.
+        embeddings: (n, D) of the captions, for `cluster`.
+        calibration: Of the model that made them, for `cluster`.
+
+    Returns:
+        Kept captions in the order of time. Their sizes add up to n.
+
+    Raises:
+        ValueError: `cluster` without embeddings (one per caption) or without calibration.
+    """
+    texts = [" ".join(caption.lower().split()).strip(" .") for caption in captions]
+    if method == "none":
+        return [KeptCaption(position=i, cluster_size=1) for i in range(len(texts))]
+    if method == "run_length":
+        runs = [list(run) for _, run in groupby(range(len(texts)), key=texts.__getitem__)]
+        return [KeptCaption(position=run[0], cluster_size=len(run)) for run in runs]
+    if embeddings is None or calibration is None or len(embeddings) != len(texts):
+        raise ValueError("Clustering needs a calibration and one embedding per caption.")
+    return _clustered(texts, np.asarray(embeddings), calibration)
+
+
+def _clustered(
+    texts: list[str], embeddings: NDArray[np.floating], calibration: Calibration
+) -> list[KeptCaption]:
+    frames = Counter(texts)
+    kept = sorted(texts.index(text) for text in frames)
+    sizes = [frames[texts[position]] for position in kept]
+    vectors = _centred(embeddings, calibration.mean)
+    merged = True
+    # The medoids of two clusters can be closer than the clusters were, so until none are.
+    while merged and len(kept) > 1:
+        rows = vectors[kept]
+        distances = np.clip(1 - rows @ rows.T, 0, 2)
+        np.fill_diagonal(distances, 0)
+        tree = linkage(squareform(distances, checks=False), method="average")
+        labels = fcluster(tree, 1 - calibration.threshold, criterion="distance")
+        weights = np.array(sizes)
+        groups = []
+        for label in np.unique(labels):
+            (members,) = np.nonzero(labels == label)
+            spread = distances[np.ix_(members, members)] @ weights[members]
+            # Rounded, so that equally good members tie and the first one wins.
+            medoid = members[np.argmin(spread.round(9))]
+            groups.append((kept[medoid], int(weights[members].sum())))
+        merged = len(groups) < len(kept)
+        kept, sizes = (list(column) for column in zip(*sorted(groups), strict=True))
+    return [
+        KeptCaption(position=position, cluster_size=size)
+        for position, size in zip(kept, sizes, strict=True)
+    ]
+
+
+def calibration_captions(model: str) -> list[str]:
+    """Read the reference captions for a model.
+
+    Args:
+        model: As in `load_coca`. A `local-dir:` folder may bring `calibration_captions.txt`,
+            written in the terms of that model's world; else a general list serves.
+    """
+    own = Path(model.removeprefix("local-dir:")) / "calibration_captions.txt"
+    if not (model.startswith("local-dir:") and own.is_file()):
+        own = Path(__file__).parent / "calibration_captions.txt"
+    return [line.strip() for line in own.read_text(encoding="utf-8").splitlines() if line.strip()]

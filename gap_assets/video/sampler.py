@@ -1,0 +1,142 @@
+"""The exact sampler: the frames that a sampling picks, at the least decoding that is exact.
+
+Belongs here: planning picks on packets, and falling back to picking from all decoded frames where
+the packets do not tell. Does not belong here: pixels.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from av.video.frame import VideoFrame
+
+from gap_assets.video.container import UnreadableVideoError
+from gap_assets.video.decode import (
+    DecodeReport,
+    InexactError,
+    Limits,
+    TooLongError,
+    all_frames,
+    wanted_frames,
+)
+from gap_assets.video.sampling import (
+    LONGEST_HOLD_S,
+    KeyFrames,
+    Sampling,
+    TimedSampling,
+    pick,
+    slot_of,
+)
+from gap_assets.video.timeline import Timeline, read_timeline
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickedFrame:
+    """A decoded frame, its presentation time from the container's start, and its repeats."""
+
+    timestamp_s: float
+    frame: VideoFrame
+    repeats: int = 1
+
+
+def picked_frames(
+    path: Path, *, sampling: Sampling, limits: Limits, report: DecodeReport
+) -> Iterator[PickedFrame]:
+    """Yields the frames that `sampling` wants in presentation order, holding a few at a time.
+
+    Damage is counted where a wanted frame depends on it; then all of the file is decoded, and what
+    was delivered is not repeated.
+
+    Raises:
+        UnreadableVideoError: The file cannot be opened, or no picture of it can be decoded.
+    """
+    timeline = read_timeline(path)
+    outputs = 0
+    try:
+        for picked in _exact(path, sampling, timeline=timeline, limits=limits, report=report):
+            room = limits.max_frames - outputs
+            if not room:
+                report.notes.append(f"the limit of {limits.max_frames} frames cut the video short")
+                break
+            yield replace(picked, repeats=min(picked.repeats, room))
+            outputs += min(picked.repeats, room)
+    except TooLongError:
+        report.notes.append(
+            f"the limit of {limits.max_decode_seconds:g} seconds of decoding cut the video short"
+        )
+    if not outputs:
+        reason = report.damage() or "It holds no frame."
+        raise UnreadableVideoError(f"No picture of {path.name} can be decoded. {reason}")
+    if timeline.claimed_s and timeline.end_s < 0.9 * timeline.claimed_s - 1:
+        report.notes.append(
+            f"the pictures end at {timeline.end_s:.1f} s of the {timeline.claimed_s:.1f} s that "
+            "the header claims"
+        )
+
+
+def _exact(
+    path: Path, sampling: Sampling, *, timeline: Timeline, limits: Limits, report: DecodeReport
+) -> Iterator[PickedFrame]:
+    delivered = 0
+    if timeline.regular:
+        try:
+            for picked in pick_then_decode(
+                path, sampling, timeline=timeline, limits=limits, report=report
+            ):
+                yield picked
+                delivered += 1
+        except InexactError:
+            report.lost_packets = 0
+        else:
+            return
+    everything = decode_then_pick(path, sampling, timeline=timeline, limits=limits, report=report)
+    yield from islice(everything, delivered, None)
+
+
+def pick_then_decode(
+    path: Path, sampling: Sampling, *, timeline: Timeline, limits: Limits, report: DecodeReport
+) -> Iterator[PickedFrame]:
+    """Plans the picks on the packets' times and decodes what they need.
+
+    Raises:
+        InexactError: The plan does not hold; frames yielded until then are right.
+    """
+    if isinstance(sampling, KeyFrames):
+        plan = [(pts - timeline.start, pts, 1) for pts in timeline.key_times()]
+    else:
+        plan = list(_pick(timeline.frames(), sampling, timeline=timeline))
+    frames = wanted_frames(
+        path, wanted=[pts for _, pts, _ in plan], timeline=timeline, limits=limits, report=report
+    )
+    for (time, _, repeats), frame in zip(plan, frames, strict=True):
+        yield _picked(time, frame, repeats, timeline=timeline)
+
+
+def decode_then_pick(
+    path: Path, sampling: Sampling, *, timeline: Timeline, limits: Limits, report: DecodeReport
+) -> Iterator[PickedFrame]:
+    """Decodes every packet and picks from the frames that come out."""
+    frames = all_frames(path, timeline=timeline, limits=limits, report=report)
+    if isinstance(sampling, KeyFrames):
+        keys = set(timeline.key_times())
+        for time, _, frame in frames:
+            if frame.pts in keys if timeline.regular else frame.key_frame:
+                yield _picked(time, frame, 1, timeline=timeline)
+    else:
+        for time, frame, repeats in _pick(frames, sampling, timeline=timeline):
+            yield _picked(time, frame, repeats, timeline=timeline)
+
+
+def _pick(
+    frames: Iterable[tuple[int, int, Item]], sampling: TimedSampling, *, timeline: Timeline
+) -> Iterator[tuple[int, Item, int]]:
+    slot = slot_of(sampling, time_base=timeline.time_base, duration=timeline.end)
+    return pick(frames, slot=slot, longest_hold=int(LONGEST_HOLD_S / timeline.time_base))
+
+
+def _picked(time: int, frame: VideoFrame, repeats: int, *, timeline: Timeline) -> PickedFrame:
+    return PickedFrame(timestamp_s=float(time * timeline.time_base), frame=frame, repeats=repeats)

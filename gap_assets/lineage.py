@@ -29,7 +29,7 @@ class Step:
     per_video: bool = True
 
 
-# In topological order. `videos` and `reference_captions` are roots: what is in the file is the hash.
+# In topological order. A root, `videos` or `reference_captions`, is hashed by its content.
 STEPS: dict[str, Step] = {
     "videos": Step(),
     "reference_captions": Step(),

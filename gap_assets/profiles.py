@@ -22,6 +22,9 @@ class Profile:
         weights: The open_clip tag of the weights; None where the folder holds them.
         summarizer: A Hugging Face model id, or a folder.
         caption_filter: How repeated captions are dropped before the summary.
+        frame_short_side: The short side of the stored frames, in pixels: a little more than what
+            the model sees.
+        prompt: The summariser's prompt; None for the default of its kind.
         known_world: What the models understand, if that is less than everyday videos.
     """
 
@@ -29,6 +32,8 @@ class Profile:
     weights: str | None
     summarizer: str
     caption_filter: Literal["cluster", "run_length"]
+    frame_short_side: int
+    prompt: str | None = None
     known_world: str | None = None
 
 
@@ -40,6 +45,8 @@ PROFILES: dict[ProfileName, Profile] = {
         weights=None,
         summarizer=str(MODELS / "summarizer"),
         caption_filter="run_length",
+        frame_short_side=72,
+        prompt="{captions}",
         known_world="the drawn shapes of gap_assets.world",
     ),
     "hub": Profile(
@@ -47,5 +54,6 @@ PROFILES: dict[ProfileName, Profile] = {
         weights="mscoco_finetuned_laion2B-s13B-b90k",
         summarizer="microsoft/phi-1_5",
         caption_filter="cluster",
+        frame_short_side=256,
     ),
 }

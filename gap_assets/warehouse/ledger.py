@@ -3,6 +3,7 @@
 Every commit of results goes through here, so rows, ledger and failures change together.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,16 +13,17 @@ import polars as pl
 from gap_assets.lineage import ROOTS, STEPS, result_hash
 from gap_assets.warehouse.store import Warehouse, replace_rows
 
-LEDGER_SCHEMA = {
+LEDGER_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "asset": pl.String,
     "video_id": pl.String,
     "config_hash": pl.String,
+    "settings": pl.String,
     "run_id": pl.String,
     "n_rows": pl.Int64,
     "seconds": pl.Float64,
     "materialized_at": pl.Datetime("us", "UTC"),
 }
-FAILURE_SCHEMA = {
+FAILURE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "video_id": pl.String,
     "asset": pl.String,
     "error_type": pl.String,
@@ -51,29 +53,31 @@ class Plan:
     """What a run has to do for one asset.
 
     Attributes:
+        settings: The fingerprint of the asset's settings.
         todo: Video to the hash that its new result will carry.
         current: Videos whose stored result is the right one.
         blocked: Videos whose inputs are not there yet.
     """
 
+    settings: str
     todo: dict[str, str]
     current: list[str]
     blocked: list[str]
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Results:
     """The results of one chunk of videos, on their way to a commit.
 
     Attributes:
-        rows: The new rows by table.
+        rows: The new rows by asset, whose table has the asset's name.
         failures: The videos that failed.
-        counts: Rows made per video, for the ledger.
+        video_status: What decoding found out: columns `video_id`, `status`, `error`.
     """
 
     rows: dict[str, pl.DataFrame]
     failures: dict[str, Failure] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    video_status: pl.DataFrame | None = None
 
 
 def stored_hashes(
@@ -100,7 +104,7 @@ def plan(
 ) -> Plan:
     """Splits the videos into those to do, those that are current and those that must wait."""
     stored = stored_hashes(warehouse, video_ids=video_ids)
-    result = Plan(todo={}, current=[], blocked=[])
+    result = Plan(settings=settings, todo={}, current=[], blocked=[])
     for video_id in video_ids:
         value = result_hash(asset, video_id, settings=settings, stored=stored, video_ids=[])
         if value is None:
@@ -114,46 +118,53 @@ def plan(
 
 def commit(
     warehouse: Warehouse,
-    asset: str,
     results: Results,
+    videos: Sequence[str],
     *,
-    hashes: Mapping[str, str],
+    plans: Mapping[str, Plan],
     run_id: str,
     seconds: float,
 ) -> None:
-    """Stores the results of one chunk of a per-video asset in one transaction.
+    """Stores the results of one chunk of videos in one transaction.
 
     Args:
         warehouse: The warehouse.
-        asset: The asset.
-        results: Rows and failures; rows of the chunk's videos that are not among them go.
-        hashes: The chunk's videos and the hashes of their results.
+        results: Rows and failures.
+        videos: The chunk's videos, whose old rows go.
+        plans: By asset, the plan that the chunk is part of.
         run_id: The Dagster run.
         seconds: The time that the chunk took; shared out evenly in the ledger.
     """
     now = datetime.now(UTC)
     failed = results.failures
-    ledger = pl.DataFrame(
-        [
-            (asset, video, value, run_id, results.counts.get(video, 0), seconds / len(hashes), now)
-            for video, value in hashes.items()
-            if video not in failed or failed[video].final
-        ],
-        schema=LEDGER_SCHEMA,
-        orient="row",
-    )
-    failures = pl.DataFrame(
-        [(video, asset, f.error_type, f.error, now) for video, f in failed.items()],
-        schema=FAILURE_SCHEMA,
-        orient="row",
-    )
-    videos = list(hashes)
     with warehouse.transaction() as connection:
-        for table, rows in results.rows.items():
-            replace_rows(connection, table, rows, where={"video_id": videos})
-        of_this_asset = {"asset": [asset], "video_id": videos}
-        replace_rows(connection, "materializations", ledger, where=of_this_asset)
-        replace_rows(connection, "failures", failures, where=of_this_asset)
+        for asset, asset_plan in plans.items():
+            rows = results.rows[asset]
+            counts = dict(rows.group_by("video_id").len().iter_rows()) if len(rows) else {}
+            share = seconds / len(videos)
+            settings, todo = asset_plan.settings, asset_plan.todo
+            ledger = [
+                (asset, video, todo[video], settings, run_id, counts.get(video, 0), share, now)
+                for video in videos
+                if video not in failed or failed[video].final
+            ]
+            failures = [
+                (video, asset, failed[video].error_type, failed[video].error, now)
+                for video in videos
+                if video in failed
+            ]
+            replace_rows(connection, asset, rows, where={"video_id": videos})
+            of_asset = {"asset": [asset], "video_id": videos}
+            new = pl.DataFrame(ledger, schema=LEDGER_SCHEMA, orient="row")
+            replace_rows(connection, "materializations", new, where=of_asset)
+            new = pl.DataFrame(failures, schema=FAILURE_SCHEMA, orient="row")
+            replace_rows(connection, "failures", new, where=of_asset)
+        if results.video_status is not None:
+            connection.register("found", results.video_status.to_arrow())
+            connection.execute(
+                "UPDATE videos SET status = found.status, error = found.error FROM found"
+                " WHERE videos.video_id = found.video_id"
+            )
 
 
 def commit_whole(
@@ -161,7 +172,8 @@ def commit_whole(
     asset: str,
     rows: Mapping[str, pl.DataFrame],
     *,
-    hashes: Mapping[str | None, str],
+    hashes: Mapping[str, str] | Mapping[None, str],
+    settings: str = "",
     run_id: str,
     seconds: float,
 ) -> None:
@@ -172,6 +184,7 @@ def commit_whole(
         asset: The asset.
         rows: All rows of its tables.
         hashes: For a root, each video's hash; else `{None: hash}`.
+        settings: The fingerprint of the asset's settings.
         run_id: The Dagster run.
         seconds: The time that it took.
     """
@@ -179,7 +192,7 @@ def commit_whole(
     count = sum(len(frame) for frame in rows.values())
     ledger = pl.DataFrame(
         [
-            (asset, video, value, run_id, 1 if video else count, seconds, now)
+            (asset, video, value, settings, run_id, 1 if video else count, seconds, now)
             for video, value in hashes.items()
         ],
         schema=LEDGER_SCHEMA,
@@ -191,31 +204,47 @@ def commit_whole(
         replace_rows(connection, "materializations", ledger, where={"asset": [asset]})
 
 
-def status(warehouse: Warehouse, *, settings: Mapping[str, str]) -> pl.DataFrame:
-    """Counts what is current, stale, failed and missing, per asset.
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where every asset of every video stands.
 
-    A result is current if it was made by the settings given here from inputs that are current
-    themselves; stale if it was made otherwise.
+    Attributes:
+        states: By asset, the videos (None for an unpartitioned asset) and their state: `current`
+            if made by today's settings from inputs that are current themselves, `stale` if made
+            otherwise, `failed`, or `missing`.
+        outdated: The results that another run would make or try again.
+    """
+
+    states: dict[str, dict[str | None, str]]
+    outdated: set[tuple[str, str | None]]
+
+    def counts(self) -> dict[str, Counter[str]]:
+        """How many videos are in each state, by asset."""
+        return {asset: Counter(states.values()) for asset, states in self.states.items()}
+
+    def videos_to_do(self, assets: Sequence[str]) -> set[str]:
+        """The videos that lack a current result of one of the assets."""
+        return {video for asset, video in self.outdated if asset in assets and video is not None}
+
+
+def standing(warehouse: Warehouse, *, settings: Mapping[str, str]) -> Standing:
+    """Compares every stored result with what today's settings would make.
 
     Args:
         warehouse: The warehouse.
         settings: The fingerprint of each asset's settings.
-
-    Returns:
-        Columns `asset`, `current`, `stale`, `failed`, `missing`; one row an asset.
     """
     video_ids = warehouse.read("SELECT video_id FROM videos ORDER BY video_id")[
         "video_id"
     ].to_list()
     stored = stored_hashes(warehouse)
-    failures = warehouse.read("SELECT asset, video_id FROM failures")
-    failed = set(failures.iter_rows())
+    failed = set(warehouse.read("SELECT asset, video_id FROM failures").iter_rows())
     right: dict[tuple[str, str | None], str] = {
         key: value for key, value in stored.items() if key[0] in ROOTS
     }
-    table = []
+    result = Standing(states={}, outdated=set())
     for asset, step in STEPS.items():
-        counts = dict.fromkeys(("current", "stale", "failed", "missing"), 0)
+        states = result.states[asset] = {}
         units: list[str | None] = [*video_ids] if step.per_video else [None]
         for unit in units:
             if asset not in ROOTS:
@@ -225,11 +254,13 @@ def status(warehouse: Warehouse, *, settings: Mapping[str, str]) -> pl.DataFrame
                 if value is not None:
                     right[asset, unit] = value
             found = stored.get((asset, unit))
-            if (asset, unit) in failed:
-                counts["failed"] += 1
+            is_current = found is not None and found == right.get((asset, unit))
+            if asset not in ROOTS and not is_current:
+                result.outdated.add((asset, unit))
+            if (asset, unit) in failed and (is_current or found is None):
+                states[unit] = "failed"
             elif found is None:
-                counts["missing"] += 1
+                states[unit] = "missing"
             else:
-                counts["current" if found == right.get((asset, unit)) else "stale"] += 1
-        table.append({"asset": asset, **counts})
-    return pl.DataFrame(table)
+                states[unit] = "current" if is_current else "stale"
+    return result

@@ -26,7 +26,7 @@ TABLES: dict[str, str] = {
     "text_embeddings": """
         video_id VARCHAR, source VARCHAR, embedding {embedding}, n_tokens INTEGER,
         truncated BOOLEAN""",
-    "control_embeddings": """
+    "untrained_embeddings": """
         video_id VARCHAR, encoder VARCHAR, modality VARCHAR, source VARCHAR,
         embedding {embedding}""",
     "projections": """
@@ -41,8 +41,8 @@ TABLES: dict[str, str] = {
         video_id VARCHAR, asset VARCHAR, error_type VARCHAR, error VARCHAR,
         failed_at TIMESTAMPTZ""",
     "materializations": """
-        asset VARCHAR, video_id VARCHAR, config_hash VARCHAR, run_id VARCHAR, n_rows BIGINT,
-        seconds DOUBLE, materialized_at TIMESTAMPTZ""",
+        asset VARCHAR, video_id VARCHAR, config_hash VARCHAR, settings VARCHAR, run_id VARCHAR,
+        n_rows BIGINT, seconds DOUBLE, materialized_at TIMESTAMPTZ""",
     "warehouse": "key VARCHAR, value VARCHAR",
 }
 

@@ -81,6 +81,13 @@ class Warehouse:
         with self.transaction() as connection:
             return connection.execute(query, list(parameters)).pl()
 
+    def read_embeddings(self, query: str, *parameters: Any) -> pl.DataFrame:
+        """Like `read`, of a table that exists only once embeddings have been stored."""
+        try:
+            return self.read(query, *parameters)
+        except duckdb.CatalogException:
+            return pl.DataFrame()
+
     def query(self, sql: str) -> pl.DataFrame:
         """Runs a user's SQL on a read-only connection that reaches nothing but this file.
 

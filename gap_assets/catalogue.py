@@ -1,0 +1,149 @@
+"""The catalogue of videos: which files a folder holds, what they are called, what they contain.
+
+Decoding is `gap_assets.video`; which of the rows are new to the warehouse is decided here, so that
+a folder of 15,000 files is read once and then only where it changed.
+"""
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gap_assets.video.container import UnreadableVideoError
+from gap_assets.video.probe import probe
+
+SUFFIXES = frozenset(
+    {".3g2", ".3gp", ".asf", ".avi", ".flv", ".m1v", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov"}
+    | {".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
+)
+
+COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "video_id": pl.String,
+    "path": pl.String,
+    "bytes": pl.Int64,
+    "modified_ns": pl.Int64,
+    "container": pl.String,
+    "codec": pl.String,
+    "width": pl.Int32,
+    "height": pl.Int32,
+    "rotation": pl.Int32,
+    "fps": pl.Float64,
+    "duration_s": pl.Float64,
+    "status": pl.String,
+    "error": pl.String,
+    "content_hash": pl.String,
+}
+
+Rows = dict[str, dict[str, Any]]
+"""Rows of the table `videos` by the file's path."""
+
+
+def find_videos(directory: Path) -> list[Path]:
+    """The video files below a folder, by suffix, in the order of their paths.
+
+    Raises:
+        FileNotFoundError: If the folder is not there, or holds no video.
+    """
+    if not directory.is_dir():
+        raise FileNotFoundError(f"{directory} is not a folder; name the one that holds the videos.")
+    found = sorted(
+        Path(folder, name)
+        for folder, _, names in os.walk(directory)
+        for name in names
+        if Path(name).suffix.lower() in SUFFIXES and not name.startswith("._")
+    )
+    if not found:
+        raise FileNotFoundError(
+            f"{directory} holds no video files; they are known by suffixes such as .mp4 or .mkv."
+        )
+    return found
+
+
+def name_videos(paths: list[Path], *, directory: Path, known: Mapping[str, str]) -> dict[Path, str]:
+    """Gives each file the id that is its partition key.
+
+    The id is the file's stem where that is a plain name, as for ActivityNet's `v_…`. Characters
+    that Dagster's partition selections or shells treat specially become `_`; such a name, and one
+    that another file has already, ends in a hash of the path, so that ids never change as files
+    come and go.
+
+    Args:
+        paths: The files.
+        directory: The folder that they were found in.
+        known: Ids that were given before, by path.
+    """
+    ids = {path: known[str(path)] for path in paths if str(path) in known}
+    taken = set(known.values())
+    for path in paths:
+        if path in ids:
+            continue
+        stem = unicodedata.normalize("NFC", path.stem)
+        name = re.sub(r"[^\w-]+", "_", stem).strip("_-")[:80]
+        if name != stem or name in taken:
+            relative = os.fsencode(path.relative_to(directory))
+            name = f"{name or 'video'}-{hashlib.sha256(relative).hexdigest()[:8]}"
+        ids[path] = name
+        taken.add(name)
+    return ids
+
+
+def describe_videos(directory: Path, *, known: Rows) -> pl.DataFrame:
+    """The table `videos` for the files that are in the folder now.
+
+    Args:
+        directory: The folder.
+        known: The rows of the last time. A file of the same size and modification time keeps its
+            row; a file that is gone keeps its id and becomes unreadable.
+
+    Returns:
+        One row a video, sorted by id, with the columns `COLUMNS`. A file that cannot be opened is
+        a row with status `unreadable` and a sentence in `error`.
+
+    Raises:
+        FileNotFoundError: If the folder is not there, or holds no video.
+    """
+    paths = find_videos(directory)
+    known_ids = {path: str(row["video_id"]) for path, row in known.items()}
+    ids = name_videos(paths, directory=directory, known=known_ids)
+
+    def describe(path: Path) -> dict[str, Any]:
+        stat = path.stat()
+        same = {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
+        before = known.get(str(path))
+        if before and same.items() <= before.items():
+            return before
+        name = str(path).encode("utf-8", "backslashreplace").decode()
+        if name != str(path):
+            error = "The file's name is not valid UTF-8; rename it."
+            row = {"status": "unreadable", "error": error, "content_hash": "unnamed"}
+        else:
+            row = _read(path)
+        return {"video_id": ids[path], "path": name, **same, **row}
+
+    with ThreadPoolExecutor() as pool:
+        rows = list(pool.map(describe, paths))
+    present = {str(path) for path in paths}
+    for path, row in known.items():
+        if path not in present:
+            gone = {"status": "unreadable", "error": "The file is gone from the videos folder."}
+            rows.append({**row, **gone, "content_hash": "gone"})
+    return pl.DataFrame(rows, schema=COLUMNS).sort("video_id")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return {"status": "unreadable", "error": f"The file cannot be read ({error.strerror})."}
+    try:
+        return {**asdict(probe(path)), "status": "ok", "content_hash": digest}
+    except UnreadableVideoError as error:
+        return {"status": "unreadable", "error": str(error), "content_hash": digest}

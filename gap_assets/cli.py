@@ -1,0 +1,235 @@
+"""The command `gap`: a thin, typed front of the same definitions that the Dagster UI shows."""
+
+import json
+import os
+import sys
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gap_assets.profiles import ProfileName
+from gap_assets.settings import Settings, data_directory, remember
+
+if TYPE_CHECKING:
+    import polars as pl
+
+app = typer.Typer(
+    help="Measures the modality gap and the cone effect between videos and their captions.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+console = Console()
+
+DEMO_VIDEOS = 24
+DEMO_SEED = 7
+
+HEADLINES = {
+    "centroid_gap": "modality gap (distance of the centroids)",
+    "cone_video": "cone of the videos (mean cosine)",
+    "cone_text": "cone of the texts (mean cosine)",
+    "paired_cosine": "cosine of a video and its own text",
+    "mismatched_cosine": "cosine of a video and another's text",
+    "rmg": "relative modality gap (RMG)",
+}
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        help="The folder of everything that a run writes.",
+        envvar="GAP_DATA",
+        default_factory=data_directory,
+        show_default="data",
+    ),
+]
+
+
+@app.command()
+def demo(data: Data) -> None:
+    """Draw sample videos and take them all the way to a gap report, offline."""
+    from gap_assets.world.samples import write_samples
+
+    captions = write_samples(data / "videos", count=DEMO_VIDEOS, seed=DEMO_SEED)
+    # Two frames a second show the drawn stories, whose turns take less than one.
+    _run(data, videos=data / "videos", captions=captions, frames_per_second=2.0)
+
+
+@app.command()
+def run(
+    directory: Annotated[Path, typer.Argument(help="The folder of the videos.")],
+    data: Data,
+    captions: Annotated[
+        Path | None, typer.Option(help="Human captions: JSON, JSON lines or ActivityNet's own.")
+    ] = None,
+    models: Annotated[
+        ProfileName | None, typer.Option(help="Which models; `hub` downloads the real ones.")
+    ] = None,
+    frames_per_second: Annotated[float | None, typer.Option(help="How densely to sample.")] = None,
+) -> None:
+    """Materialise everything for a folder of videos. What is current already is skipped."""
+    _run(
+        data,
+        videos=directory.absolute(),
+        captions=captions and captions.absolute(),
+        models=models,
+        frames_per_second=frames_per_second,
+    )
+
+
+@app.command()
+def status(data: Data) -> None:
+    """Show, per asset, how many videos are current, stale, failed and missing."""
+    from gap_assets.runs import current_standing
+
+    with _one_sentence():
+        counts = current_standing(_existing(data)).counts()
+    states = ("current", "stale", "failed", "missing")
+    table = Table("asset", *states)
+    for asset, count in counts.items():
+        table.add_row(asset, *(str(count[state] or "") for state in states))
+    console.print(table)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT on the warehouse's tables.")],
+    data: Data,
+    as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON.")] = False,  # noqa: FBT002
+) -> None:
+    """Run SQL on the warehouse, read-only; waits while a run is writing."""
+    from gap_assets.warehouse.store import Warehouse
+
+    with _one_sentence():
+        rows = Warehouse(path=_existing(data).warehouse).query(sql)
+    if as_json:
+        print(json.dumps(rows.to_dicts(), default=str, ensure_ascii=False))
+    else:
+        _print_rows(rows)
+
+
+@app.command()
+def report(
+    data: Data,
+    show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,  # noqa: FBT002
+) -> None:
+    """Print where the gap report is."""
+    with _one_sentence():
+        page = _existing(data).report / "report.html"
+        if not page.exists():
+            raise FileNotFoundError(f"There is no report at {page} yet; `gap run` makes it.")
+    print(page)
+    if show:
+        webbrowser.open(page.as_uri())
+
+
+@app.command()
+def dev(data: Data, port: Annotated[int, typer.Option()] = 3000) -> None:
+    """Open the Dagster UI on this data folder, with the daemon that runs backfills."""
+    from gap_assets.runs import open_instance
+
+    settings = Settings(data=data.absolute())
+    open_instance(settings).dispose()
+    environment = {
+        "GAP_DATA": str(settings.data),
+        "DAGSTER_HOME": str(settings.dagster_home),
+    }
+    command = ["dagster", "dev", "-m", "gap_assets.definitions", "-p", str(port)]
+    binary = Path(sys.executable).with_name("dagster")
+    os.execve(binary, command, os.environ | environment)  # noqa: S606
+
+
+def _run(data: Path, **values: Any) -> None:
+    from gap_assets.progress import listening
+    from gap_assets.runs import run_everything
+
+    with _one_sentence():
+        settings = remember(data, **values)
+        with _progress_bars() as listener, listening(listener):
+            run_everything(settings)
+        _print_headlines(settings)
+
+
+@contextmanager
+def _progress_bars() -> Iterator[Any]:
+    """One bar per asset, as their chunks are committed."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        tasks: dict[str, Any] = {}
+
+        def listener(asset: str, done: int, total: int) -> None:
+            if asset not in tasks:
+                tasks[asset] = progress.add_task(asset, total=total)
+            progress.update(tasks[asset], completed=done, total=total)
+
+        yield listener
+
+
+def _print_headlines(settings: Settings) -> None:
+    from gap_assets.warehouse.store import Warehouse
+
+    warehouse = Warehouse(path=settings.warehouse)
+    rows = warehouse.query(
+        "SELECT metric, value, ci_low, ci_high FROM gap_metrics"
+        " WHERE video_source = 'mean' AND text_source = 'summary' AND encoder NOT LIKE 'untrained%'"
+    )
+    values = {metric: numbers for metric, *numbers in rows.iter_rows()}
+    table = Table("", "value", "95 % interval")
+    for metric, title in HEADLINES.items():
+        value, low, high = values[metric]
+        interval = f"{low:.3f} to {high:.3f}" if low is not None and high is not None else ""
+        table.add_row(title, f"{value:.3f}", interval)
+    console.print(table)
+    failed = warehouse.query("SELECT count(DISTINCT video_id) AS n FROM failures")["n"][0]
+    if failed:
+        console.print(f"{failed} videos failed; the table failures says why.")
+    console.print(f"report     {settings.report / 'report.html'}", soft_wrap=True)
+    console.print(f"warehouse  {settings.warehouse}", soft_wrap=True)
+
+
+def _print_rows(rows: "pl.DataFrame") -> None:
+    """Prints all rows and columns; whatever a cell holds is shown as text."""
+    table = Table(*(escape(name) for name in rows.columns))
+    for row in rows.iter_rows():
+        cells = ("" if cell is None else str(cell) for cell in row)
+        table.add_row(
+            *(escape("".join(c if c.isprintable() else "�" for c in cell)) for cell in cells)
+        )
+    console.print(table)
+
+
+def _existing(data: Path) -> Settings:
+    settings = Settings(data=data.absolute())
+    if not settings.warehouse.exists():
+        raise FileNotFoundError(
+            f"{settings.data} holds no warehouse; name the folder with --data, or fill it with"
+            " `gap run` or `gap demo`."
+        )
+    return settings
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turns what a user can mend into one sentence and exit status 1."""
+    from gap_assets.runs import RunFailedError
+    from gap_assets.warehouse.store import WarehouseError
+
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    except (RunFailedError, WarehouseError, OSError) as error:
+        message = str(error)
+    else:
+        return
+    Console(stderr=True).print(f"gap: {message}", markup=False, soft_wrap=True)
+    raise typer.Exit(1)

@@ -1,0 +1,100 @@
+"""Human captions of the videos: reads the files they come in. No model writes anything here."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
+
+COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "video_id": pl.String,
+    "caption": pl.String,
+    "sentences": pl.List(pl.String),
+    "timestamps": pl.List(pl.List(pl.Float64)),
+    "split": pl.String,
+    "dataset": pl.String,
+}
+
+
+class CaptionsFileError(ValueError):
+    """The captions file cannot be used; the message says why."""
+
+
+class ReferenceCaption(BaseModel):
+    """The human description of one video.
+
+    Attributes:
+        video_id: The id of the video, which is its file's stem.
+        caption: The whole description; by default the sentences, joined.
+        sentences: Its sentences, in the order of the video.
+        timestamps: Start and end of each sentence, in seconds.
+        split: The part of the data set that the video is in.
+        dataset: The data set.
+    """
+
+    video_id: str
+    caption: str = ""
+    sentences: list[str] = Field(default_factory=list)
+    timestamps: list[tuple[float, float]] = Field(default_factory=list)
+    split: str | None = None
+    dataset: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ReferenceCaption":
+        self.sentences = [text for sentence in self.sentences if (text := sentence.strip())]
+        self.caption = self.caption.strip() or " ".join(self.sentences)
+        if not self.caption:
+            raise ValueError("neither caption nor sentences has any text")
+        self.sentences = self.sentences or [self.caption]
+        return self
+
+
+def read_captions(path: Path) -> pl.DataFrame:
+    """Reads a captions file.
+
+    Known are a JSON array and JSON lines of objects with `video_id` and `caption` (or `sentences`),
+    and ActivityNet Captions' own JSON: video id to `duration`, `timestamps` and `sentences`.
+
+    Returns:
+        One row a video, with the columns `COLUMNS`; of a repeated id the last.
+
+    Raises:
+        CaptionsFileError: If the file cannot be read as one of these.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaptionsFileError(f"The captions file {path} cannot be read: {error}.") from error
+    try:
+        items = _items(text, name=path.stem)
+        captions = TypeAdapter(list[ReferenceCaption]).validate_python(items)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = " ".join(str(part) for part in first["loc"])
+        raise CaptionsFileError(
+            f"The captions file {path} has a wrong entry ({where}: {first['msg']}); each needs a"
+            " video_id and a caption or sentences."
+        ) from error
+    except ValueError as error:
+        raise CaptionsFileError(
+            f"The captions file {path} is neither JSON nor JSON lines ({error})."
+        ) from error
+    rows = {caption.video_id: caption.model_dump() for caption in captions}
+    return pl.DataFrame(list(rows.values()), schema=COLUMNS)
+
+
+def _items(text: str, *, name: str) -> list[Any]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(content, list):
+        return content
+    if isinstance(content, dict) and "video_id" in content:
+        return [content]
+    if isinstance(content, dict) and all(isinstance(value, dict) for value in content.values()):
+        # The published files differ only by their names, which say the split.
+        origin = {"dataset": "ActivityNet Captions", "split": name.removesuffix("_modified")}
+        return [{"video_id": video_id, **origin, **value} for video_id, value in content.items()]
+    raise ValueError("it holds neither a list of captions nor a table of videos")

@@ -1,0 +1,106 @@
+"""Runs of the whole graph in this process, on a data folder's real Dagster instance.
+
+They are the runs that a backfill from the UI is cut into: the same jobs, the same ranges of
+partitions, visible in the UI afterwards. What runs in them is defined in `gap_assets.build`.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from importlib.resources import as_file, files
+
+import dagster as dg
+
+from gap_assets.build import build_definitions
+from gap_assets.jobs import PER_VIDEO
+from gap_assets.lineage import STEPS
+from gap_assets.partitions import videos_partitions
+from gap_assets.resources import default_resources, settings_fingerprint
+from gap_assets.settings import Settings
+from gap_assets.warehouse.ledger import Standing, standing
+from gap_assets.warehouse.store import Warehouse
+
+# What a run logs to the console; the instance keeps all of it.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class RunFailedError(Exception):
+    """A run did not succeed; the message is the reason that its step gave."""
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The data folder's Dagster instance; a new one gets the configuration for one machine."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        with as_file(files("gap_assets") / "deploy" / "laptop" / "dagster.yaml") as template:
+            shutil.copyfile(template, home / "dagster.yaml")
+    return dg.DagsterInstance.from_config(str(home))
+
+
+def current_standing(settings: Settings) -> Standing:
+    """What is current, stale, failed and missing under the data folder's settings."""
+    resources = default_resources(settings)
+    fingerprints = {asset: settings_fingerprint(asset, resources.__getitem__) for asset in STEPS}
+    return standing(Warehouse(path=settings.warehouse), settings=fingerprints)
+
+
+def run_everything(settings: Settings) -> None:
+    """Reads the folder, materialises what is not current for its videos, and makes the report.
+
+    Raises:
+        RunFailedError: If a step failed. Videos that failed are rows of `failures` instead.
+    """
+    definitions = build_definitions(settings)
+    with open_instance(settings) as instance:
+
+        def execute(job: str, tags: dict[str, str] | None = None) -> None:
+            result = definitions.resolve_job_def(job).execute_in_process(
+                run_config=QUIET, instance=instance, tags=tags, raise_on_error=False
+            )
+            if not result.success:
+                raise RunFailedError(_reason(result))
+
+        execute("catalogue")
+        assert videos_partitions.name
+        keys = list(instance.get_dynamic_partitions(videos_partitions.name))
+        stale = current_standing(settings).videos_to_do(PER_VIDEO)
+        for first, last in ranges_with(keys, stale, size=settings.videos_per_run):
+            execute("per_video", _range_tags(first, last))
+        if current_standing(settings).outdated:
+            execute("projections_and_report", _range_tags(keys[0], keys[-1]))
+
+
+def ranges_with(keys: Sequence[str], wanted: set[str], *, size: int) -> Iterator[tuple[str, str]]:
+    """Cuts the partitions into ranges of at most `size` keys that hold all the wanted ones.
+
+    Args:
+        keys: All partitions, in their order.
+        wanted: Those that need a run.
+        size: Keys per range.
+
+    Yields:
+        The first and the last wanted key of each stretch of `size` keys that has any.
+    """
+    for start in range(0, len(keys), size):
+        stretch = [key for key in keys[start : start + size] if key in wanted]
+        if stretch:
+            yield stretch[0], stretch[-1]
+
+
+def _range_tags(first: str, last: str) -> dict[str, str]:
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    """The first step's own words, without the stack that the UI shows."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return data.user_failure_data.description
+            error = data.error and (data.error.cause or data.error)
+            return error.message.strip() if error else f"{event.step_key} failed."
+    return "The run failed before its first step."

@@ -1,0 +1,42 @@
+"""The sensor that notices new files in the videos folder. It starts no work on them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from gap_assets.catalogue import find_videos
+from gap_assets.jobs import catalogue
+from gap_assets.lineage import fingerprint
+from gap_assets.resources import Sources, WarehouseResource
+
+SECONDS_BETWEEN_LOOKS = 60
+
+
+@dg.sensor(
+    job=catalogue,
+    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+)
+def new_videos(
+    warehouse: WarehouseResource, sources: Sources
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Runs the catalogue when the videos folder has files that it does not list.
+
+    The run adds them as partitions; a backfill of those is left to a person. The same set of new
+    files is requested once.
+    """
+    try:
+        found = {str(path) for path in find_videos(Path(sources.videos))}
+    except FileNotFoundError as error:
+        yield dg.SkipReason(str(error))
+        return
+    known = set(warehouse.open().read("SELECT path FROM videos")["path"])
+    new = sorted(found - known)
+    if new:
+        yield dg.RunRequest(run_key=fingerprint(new), tags={"new videos": str(len(new))})
+    else:
+        yield dg.SkipReason(f"All {len(found)} files are in the catalogue.")
+
+
+all_sensors = [new_videos]

@@ -1,0 +1,281 @@
+"""Summaries by transformers: encoder-decoder models (T5) and decoder-only ones (Phi, GPT-2) alike.
+
+Loading, batching and generation. The wording of the question is in `prompts`.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch  # noqa: TID253
+from transformers import (  # noqa: TID253
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+)
+
+from gap_assets.checksums import verify_checksums
+from gap_assets.summaries.prompts import (
+    FEW_SHOT_PROMPT,
+    INSTRUCTION_PROMPT,
+    check_prompt,
+    render,
+)
+
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+# T5 has relative positions and no hard limit; it was trained on inputs of this many tokens.
+T5_CONTEXT = 512
+
+
+class SummarizerNotFoundError(RuntimeError):
+    """The language model is no folder, not in the local cache, and cannot be fetched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summarizer:
+    """A loaded language model.
+
+    Attributes:
+        model: In evaluation mode, on its device.
+        tokenizer: Of that model.
+        encoder_decoder: Whether the summary is written by a separate decoder, as in T5.
+        context: Tokens that the model can read; a decoder-only model's own words count too.
+        prompt: Its default: the folder's `prompt.txt`, else one for its kind of model.
+    """
+
+    model: Any
+    tokenizer: Any
+    encoder_decoder: bool
+    context: int
+    prompt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """One video's summary.
+
+    Attributes:
+        text: One line; empty for a video without captions.
+        n_captions: Captions that the model was shown.
+        truncated: Whether captions were left out because they did not fit.
+    """
+
+    text: str
+    n_captions: int
+    truncated: bool
+
+
+def load_summarizer(
+    *,
+    model: str,
+    device: str = "auto",
+    dtype: Precision = "auto",
+    revision: str | None = None,
+) -> Summarizer:
+    """Load a language model and its tokenizer; code that comes with a model is never run.
+
+    Args:
+        model: A folder (compared with its SHA256SUMS if it has one) or an id on the Hugging Face
+            hub; what the local cache holds is not fetched again.
+        device: `auto` takes the GPU if there is one.
+        dtype: `auto` is fp32 on a CPU and bf16 on a GPU. On a GPU without bf16 it is fp16, but
+            fp32 for encoder-decoders, as T5 leaves the range of fp16.
+        revision: Commit, tag or branch on the hub.
+
+    Raises:
+        SummarizerNotFoundError: There is no such model.
+        ChecksumError: The folder is not what its SHA256SUMS says.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    is_folder = Path(model).is_dir()
+    if is_folder:
+        verify_checksums(Path(model))
+    try:
+        return _load(model, device, dtype, revision, local_files_only=True)
+    except (OSError, ValueError) as error:
+        if is_folder:
+            raise SummarizerNotFoundError(
+                f"The folder {model} holds no language model that transformers can load; "
+                "it needs config.json, model.safetensors and a tokenizer."
+            ) from error
+    try:
+        return _load(model, device, dtype, revision, local_files_only=False)
+    except (OSError, ValueError) as error:
+        raise SummarizerNotFoundError(
+            f"There is no language model {model!r}: it is no folder, it is not in the local "
+            "cache, and it cannot be fetched from the Hugging Face hub."
+        ) from error
+
+
+def _load(
+    model: str, device: str, dtype: Precision, revision: str | None, *, local_files_only: bool
+) -> Summarizer:
+    source = {"revision": revision, "local_files_only": local_files_only}
+    config = AutoConfig.from_pretrained(model, **source)
+    tokenizer = AutoTokenizer.from_pretrained(model, **source)
+    encoder_decoder = bool(config.is_encoder_decoder)
+    kind = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
+    network = kind.from_pretrained(
+        model,
+        dtype=_dtype(device, dtype, encoder_decoder=encoder_decoder),
+        use_safetensors=True,
+        **source,
+    )
+    own_prompt = Path(model) / "prompt.txt"
+    return Summarizer(
+        model=network.to(device).eval(),
+        tokenizer=tokenizer,
+        encoder_decoder=encoder_decoder,
+        context=min(
+            tokenizer.model_max_length,
+            getattr(config, "max_position_embeddings", None) or T5_CONTEXT,
+        ),
+        prompt=own_prompt.read_text(encoding="utf-8").strip()
+        if own_prompt.is_file()
+        else (INSTRUCTION_PROMPT if encoder_decoder else FEW_SHOT_PROMPT),
+    )
+
+
+def _dtype(device: str, dtype: Precision, *, encoder_decoder: bool) -> torch.dtype:
+    if dtype != "auto":
+        return DTYPES[dtype]
+    if not device.startswith("cuda"):
+        return torch.float32
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16
+    return torch.float32 if encoder_decoder else torch.float16
+
+
+def summarize(
+    summarizer: Summarizer,
+    captions: Sequence[Sequence[str]],
+    *,
+    prompt: str | None = None,
+    max_new_tokens: int = 60,
+    repetition_penalty: float = 1.1,
+    batch_tokens: int = 8192,
+) -> list[Summary]:
+    """Summarise videos, greedily and in batches whose make-up does not change a summary.
+
+    Args:
+        summarizer: From `load_summarizer`.
+        captions: Per video, its captions in the order of time.
+        prompt: With the field `{captions}` (see `prompts.render`); None for the model's default.
+        max_new_tokens: Longest summary in tokens.
+        repetition_penalty: Above 1 discourages tokens that occurred (arXiv 1909.05858).
+        batch_tokens: Tokens of a batch, padding and summary included; bounds the memory.
+
+    Returns:
+        A summary per video, in the order of the input.
+
+    Raises:
+        ValueError: The prompt lacks its field, or leaves no room for a caption.
+    """
+    prompt = prompt or summarizer.prompt
+    check_prompt(prompt)
+    room = summarizer.context - (0 if summarizer.encoder_decoder else max_new_tokens)
+    summaries = [Summary(text="", n_captions=0, truncated=False)] * len(captions)
+    inputs: dict[int, list[int]] = {}
+    shown: dict[int, int] = {}
+    for video, lines in enumerate(captions):
+        if lines:
+            inputs[video], shown[video] = _fit(summarizer, prompt, lines, room)
+    for videos in _batches(inputs, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens):
+        texts = _generate(
+            summarizer,
+            [inputs[video] for video in videos],
+            max_new_tokens=max_new_tokens,
+            repetition_penalty=repetition_penalty,
+        )
+        for video, text in zip(videos, texts, strict=True):
+            summaries[video] = Summary(
+                text=text,
+                n_captions=shown[video],
+                truncated=shown[video] < len(captions[video]),
+            )
+    return summaries
+
+
+def _fit(
+    summarizer: Summarizer, prompt: str, lines: Sequence[str], room: int
+) -> tuple[list[int], int]:
+    """Tokenise the prompt with as many evenly spread captions, first and last included, as fit."""
+    count = len(lines)
+    while True:
+        kept = [lines[i] for i in np.linspace(0, len(lines) - 1, count).round().astype(int)]
+        ids: list[int] = summarizer.tokenizer(render(prompt, kept), truncation=False)["input_ids"]
+        if len(ids) <= room:
+            return ids, count
+        if count == 1:
+            raise ValueError(
+                f"A prompt of {len(ids)} tokens with one caption does not fit the model's "
+                f"{room} tokens; shorten the prompt or the summary length."
+            )
+        count = max(1, min(count - 1, count * room // len(ids)))
+
+
+def _batches(
+    inputs: dict[int, list[int]], *, max_new_tokens: int, batch_tokens: int
+) -> Iterator[list[int]]:
+    """Group videos of similar length; the same inputs give the same groups."""
+    batch: list[int] = []
+    for video in sorted(inputs, key=lambda video: (-len(inputs[video]), video)):
+        longest = len(inputs[batch[0] if batch else video]) + max_new_tokens
+        if batch and (len(batch) + 1) * longest > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(video)
+    if batch:
+        yield batch
+
+
+@torch.inference_mode()
+def _generate(
+    summarizer: Summarizer,
+    inputs: list[list[int]],
+    *,
+    max_new_tokens: int,
+    repetition_penalty: float,
+) -> list[str]:
+    model, tokenizer = summarizer.model, summarizer.tokenizer
+    longest = max(map(len, inputs))
+    ids, mask = [], []
+    for row in inputs:
+        missing = longest - len(row)
+        if summarizer.encoder_decoder:
+            ids.append([*row, *[tokenizer.pad_token_id] * missing])
+            mask.append([1] * len(row) + [0] * missing)
+        else:
+            # The repetition penalty sees padding too. A token that the row holds anyway leaves
+            # the row's summary as it is without padding.
+            ids.append([row[0]] * missing + row)
+            mask.append([0] * missing + [1] * len(row))
+    config = copy.deepcopy(model.generation_config)
+    config.update(
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=max_new_tokens,
+        repetition_penalty=repetition_penalty,
+        pad_token_id=tokenizer.eos_token_id
+        if tokenizer.pad_token_id is None
+        else tokenizer.pad_token_id,
+        # Only the first line counts, so a row need not be continued beyond it.
+        stop_strings=None if summarizer.encoder_decoder else ["\n"],
+    )
+    written = model.generate(
+        torch.tensor(ids, device=model.device),
+        attention_mask=torch.tensor(mask, device=model.device),
+        generation_config=config,
+        tokenizer=tokenizer,
+    )
+    first = 0 if summarizer.encoder_decoder else longest
+    texts = tokenizer.batch_decode(written[:, first:], skip_special_tokens=True)
+    return [(text.strip().splitlines() or [""])[0].strip() for text in texts]

@@ -1,0 +1,215 @@
+"""Numbers turned into sentences: the verdict, and what a reader should take from the rest.
+
+Every sentence states the numbers it rests on, and is left out where they are missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gap_assets.gap.sources import MetricRow, Plan
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The rows of a warehouse's `gap_metrics`, looked up from the main pair of sources."""
+
+    rows: Sequence[MetricRow]
+    plan: Plan
+
+    def find(
+        self,
+        metric: str,
+        *,
+        encoder: str | None = None,
+        video: str | None = None,
+        text: str | None = None,
+    ) -> MetricRow | None:
+        """The row of a metric; the main encoder and sources where none are named."""
+        wanted = (
+            encoder or self.plan.encoder,
+            video or self.plan.video,
+            text or self.plan.text,
+            metric,
+        )
+        return self._index().get(wanted)
+
+    def value(self, metric: str) -> float:
+        """Value for the main pair, NaN where missing."""
+        row = self.find(metric)
+        return row.value if row else math.nan
+
+    def main(self) -> list[MetricRow]:
+        """All rows of the main pair."""
+        plan = self.plan
+        main = (plan.encoder, plan.video, plan.text)
+        return [
+            row for row in self.rows if (row.encoder, row.video_source, row.text_source) == main
+        ]
+
+    def controls(self) -> list[str]:
+        """Names of the untrained networks."""
+        names = dict.fromkeys(row.encoder for row in self.rows)
+        return [name for name in names if name != self.plan.encoder and "×" not in name]
+
+    def untrained(self, metric: str, **sources: str) -> list[float]:
+        """The metric for each untrained network that has it."""
+        rows = (self.find(metric, encoder=name, **sources) for name in self.controls())
+        return [row.value for row in rows if row]
+
+    def crossed(self, metric: str, source: str) -> list[float]:
+        """The metric between two untrained networks, one tower each: a gap without modalities."""
+        return [
+            row.value
+            for row in self.rows
+            if "×" in row.encoder and (row.video_source, row.metric) == (source, metric)
+        ]
+
+    def _index(self) -> dict[tuple[str, str, str, str], MetricRow]:
+        return {
+            (row.encoder, row.video_source, row.text_source, row.metric): row for row in self.rows
+        }
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number for people: a true minus, fewer decimals for larger values, none for counts."""
+    if math.isnan(value):
+        return "—"
+    if value == round(value) and abs(value) > 1:
+        digits = 0
+    elif abs(value) >= 3:
+        digits = 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def with_interval(row: MetricRow) -> str:
+    """`0.851 [0.844, 0.858]`."""
+    if row.ci_low is None or row.ci_high is None:
+        return number(row.value)
+    return f"{number(row.value)} [{number(row.ci_low)}, {number(row.ci_high)}]"
+
+
+def mean_and_spread(values: Sequence[float]) -> str:
+    """`1.01 ± 0.02`: mean and standard deviation over seeds."""
+    if not values:
+        return ""
+    spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+    return number(float(np.mean(values)), 2) + spread
+
+
+def gap_exists(numbers: Numbers) -> bool:
+    """Whether the debiased gap's interval lies above what two halves of one modality show."""
+    gap = numbers.find("centroid_gap_debiased")
+    if gap is None:
+        return False
+    halves = max(numbers.value("split_half_gap_video"), numbers.value("split_half_gap_text"))
+    low = gap.value if gap.ci_low is None else gap.ci_low
+    return low > halves and not numbers.value("sign_flip_p_value") > 0.05
+
+
+def verdict(numbers: Numbers) -> str:
+    """One sentence on the gap and one on the cones."""
+    gap = numbers.find("centroid_gap_debiased")
+    if gap is None:
+        return "There are no metrics for this pair of sources yet."
+    if gap_exists(numbers):
+        times = number(numbers.value("gap_over_noise_floor"), 1)
+        first = (
+            f"The modality gap exists here: {with_interval(gap)}, {times} times the noise floor."
+        )
+    else:
+        first = f"No modality gap beyond noise: {with_interval(gap)}."
+    cones = {name: numbers.find(f"cone_{name}") for name in ("video", "text")}
+    parts = [f"{with_interval(row)} for {name}" for name, row in cones.items() if row]
+    evident = all(
+        row and (row.value if row.ci_low is None else row.ci_low) > 0.1 for row in cones.values()
+    )
+    effect = "The cone effect exists too" if evident else "The cone effect is weak or absent"
+    return f"{first} {effect}: the mean cosine is {' and '.join(parts)}."
+
+
+def readings(numbers: Numbers) -> list[str]:
+    """What the rest of the page says, a sentence or two each."""
+    found: Iterable[str] = (
+        *_identity(numbers),
+        *_before_training(numbers),
+        *_style(numbers),
+        *_after_centring(numbers),
+        *_retrieval(numbers),
+    )
+    return list(found)
+
+
+def _identity(numbers: Numbers) -> Iterator[str]:
+    x, y = numbers.value("cone_video"), numbers.value("cone_text")
+    cross, gap = numbers.value("mismatched_cosine"), numbers.value("centroid_gap_debiased")
+    if not math.isnan(x + y + cross + gap):
+        yield (
+            f"Gap and cones are one fact: {x:.2f} + {y:.2f} − 2 × {cross:.2f} = {gap**2:.2f} = "
+            f"{gap:.2f}². Two videos, or two texts, are on average closer to each other than a "
+            "video is to another video's text."
+            if gap**2 > 0
+            else "Two items of one modality are no closer than two of different modalities."
+        )
+
+
+def _before_training(numbers: Numbers) -> Iterator[str]:
+    values = numbers.untrained("centroid_gap")
+    if values:
+        before, now = float(np.mean(values)), numbers.value("centroid_gap")
+        change = "smaller" if now < before else "larger"
+        yield (
+            f"Untrained networks of the same architecture have a gap of {mean_and_spread(values)} "
+            f"({len(values)} seeds) on the same videos; after training it is {number(now, 2)}, "
+            f"{change} by {abs(now - before) / max(before, 1e-9):.0%}."
+        )
+
+
+def _style(numbers: Numbers) -> Iterator[str]:
+    plan = numbers.plan
+    gaps = [
+        row for row in numbers.rows if row.metric == "centroid_gap" and row.encoder == plan.encoder
+    ]
+    ladder = {row.text_source: row.value for row in gaps if row.video_source == plan.video}
+    texts = {source for source in ladder if numbers.find("knn_same_modality", text=source)}
+    among = [row.value for row in gaps if {row.video_source, row.text_source} <= texts]
+    if among and texts:
+        least = min(ladder[source] for source in texts)
+        yield (
+            f"Text sources are {number(min(among), 2)} to {number(max(among), 2)} apart from each "
+            f"other, and at least {number(least, 2)} from video: style of wording "
+            + (
+                "does not explain the gap."
+                if least > 2 * max(among)
+                else "may explain part of the gap."
+            )
+        )
+
+
+def _after_centring(numbers: Numbers) -> Iterator[str]:
+    names = ("knn_same_modality", "recall_at_1")
+    before = [numbers.value(f"{name}_after_shift_0") for name in names]
+    after = [numbers.value(f"{name}_after_centring_1") for name in names]
+    if not math.isnan(sum(before) + sum(after)):
+        yield (
+            "Subtracting each modality's mean (held out) leaves a gap of "
+            f"{number(numbers.value('centroid_gap_debiased_after_centring_1'), 2)}; "
+            f"{after[0]:.0%} of nearest neighbours are still of the own modality (before: "
+            f"{before[0]:.0%}), and recall at 1 goes from {before[1]:.0%} to {after[1]:.0%}."
+        )
+
+
+def _retrieval(numbers: Numbers) -> Iterator[str]:
+    row = numbers.find("recall_at_1_text_to_video")
+    if row:
+        times = row.value * row.n
+        yield (
+            f"A text finds its own video first in {row.value:.0%} of cases ({times:.0f} times "
+            f"chance with {row.n} videos). With texts and videos in one gallery, the median rank "
+            f"of a video's own text is {number(numbers.value('mixed_gallery_median_rank_video'))} "
+            f"of {2 * row.n - 1}."
+        )

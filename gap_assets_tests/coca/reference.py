@@ -10,10 +10,10 @@ from open_clip.coca_model import CoCa
 
 
 def tiny_coca(
-    seed: int, *, vocabulary: int = 40, attentional_pool: bool = True
+    seed: int, *, vocabulary: int = 40, attentional_pool: bool = True, context: int = 14
 ) -> tuple[CoCa, dict[str, Any]]:
     """A small CoCa with random weights, under which captions differ and many end; its config."""
-    text = {"context_length": 14, "vocab_size": vocabulary, "width": 32, "layers": 2}
+    text = {"context_length": context, "vocab_size": vocabulary, "width": 32, "layers": 2}
     config = {
         "embed_dim": 32,
         "multimodal_cfg": {**text, "heads": 2},
@@ -39,19 +39,33 @@ def tiny_coca(
     return module.eval(), config
 
 
-@torch.no_grad()
-def step_logits(module: CoCa, image: torch.Tensor, tokens: list[list[int]]) -> torch.Tensor:
-    """(n, V) logits of the token after each of n prefixes for one image (3, H, W)."""
-    images = image[None].expand(len(tokens), -1, -1, -1)
-    return module(images, torch.tensor(tokens), output_labels=False)["logits"][:, -1].float()
+class Prefixes:
+    """The logits after prefixes of token ids for one image (3, H, W), by the whole forward pass."""
+
+    @torch.no_grad()
+    def __init__(self, module: CoCa, image: torch.Tensor) -> None:
+        self.module = module
+        self.latent, self.tokens = module._encode_image(image[None])
+
+    @torch.no_grad()
+    def logits(self, prefixes: list[list[int]]) -> torch.Tensor:
+        """(n, V) for n prefixes of the same length."""
+        output = self.module(
+            None,
+            torch.tensor(prefixes),
+            image_latent=self.latent,
+            image_embs=self.tokens.expand(len(prefixes), -1, -1),
+            output_labels=False,
+        )
+        return output["logits"][:, -1].float()
 
 
 def greedy(
     module: CoCa, image: torch.Tensor, *, start: int, end: int, max_tokens: int, min_tokens: int
 ) -> tuple[list[int], float]:
-    tokens, total = [start], 0.0
+    prefixes, tokens, total = Prefixes(module, image), [start], 0.0
     for step in range(max_tokens):
-        logits = step_logits(module, image, [tokens])[0]
+        logits = prefixes.logits([tokens])[0]
         allowed = logits.clone()
         if step < min_tokens:
             allowed[end] = float("-inf")
@@ -76,11 +90,12 @@ def beam(
     raw_logits: bool,
 ) -> tuple[list[int], float]:
     """Beam search as transformers' BeamSearchScorer does it, with `early_stopping=False`."""
-    running = [(0.0, 0.0, [start])]
+    prefixes = Prefixes(module, image)
+    running = [(0.0, 0.0, [start])]  # score, sum of log-probabilities, tokens
     finished: list[tuple[float, float, list[int]]] = []  # ranking, log-probability, tokens
     done = False
     for step in range(max_tokens):
-        logits = step_logits(module, image, [tokens for _, _, tokens in running])
+        logits = prefixes.logits([tokens for _, _, tokens in running])
         logprobs = logits.log_softmax(-1)
         gains = (logits if raw_logits else logprobs).clone()
         if step < min_tokens:

@@ -9,7 +9,6 @@ import platform
 import resource
 import shlex
 import sys
-import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -37,19 +36,18 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def timed(work: Callable[[], Any], *, repeats: int = 1) -> tuple[float, float, Any]:
-    """Runs `work` a few times and keeps the cheapest run.
+def cpu_times(works: Mapping[str, Callable[[], Any]], *, repeats: int) -> dict[str, float]:
+    """CPU seconds of each work, the least of its runs.
 
-    Returns:
-        CPU seconds and wall seconds, each the least of the runs, and what the last run returned.
+    The works take turns, so that a change in the machine's load meets all of them.
     """
-    cpu, wall = [], []
+    times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repeats):
-        cpu_start, wall_start = cpu_seconds(), time.perf_counter()
-        result = work()
-        cpu.append(cpu_seconds() - cpu_start)
-        wall.append(time.perf_counter() - wall_start)
-    return min(cpu), min(wall), result
+        for name, work in works.items():
+            started = cpu_seconds()
+            work()
+            times[name].append(cpu_seconds() - started)
+    return {name: min(seconds) for name, seconds in times.items()}
 
 
 def report(
@@ -63,7 +61,7 @@ def report(
 
     With `as_json` the last line of the output is one JSON object with all of it.
     """
-    command = shlex.join(["python", *sys.argv])
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
     print(f"\n{title}")
     for name, value in figures.items():

@@ -1,1 +1,0 @@
-"""Scripts that measure: each prints ratios of two things timed in the same run."""

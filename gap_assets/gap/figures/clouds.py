@@ -15,7 +15,7 @@ from gap_assets.gap.figures.style import (
     TEXT,
     VIDEO,
     WIDE,
-    legend,
+    legend_above,
     panel,
     plain,
 )
@@ -59,12 +59,21 @@ def draw_pairs(axes: Axes, points: FloatArray, *, size: float = 14) -> None:
         )
 
 
-def pair_plot(points: FloatArray, *, title: str, axis_names: tuple[str, str]) -> Figure:
-    """The paper's picture for one projection: points (2N, 2), video block before text block."""
+def pair_plot(
+    points: FloatArray, *, title: str, axis_names: tuple[str, str] | None = None
+) -> Figure:
+    """The paper's picture for one projection: points (2N, 2), video block before text block.
+
+    Axes without names have no ticks either: their numbers mean nothing.
+    """
     figure, axes = panel((PANEL[0], 4.2))
     draw_pairs(axes, points)
-    axes.set(title=title, xlabel=axis_names[0], ylabel=axis_names[1])
-    legend(axes, markerscale=1.5, loc="best")
+    if axis_names:
+        axes.set(xlabel=axis_names[0], ylabel=axis_names[1])
+    else:
+        axes.set(xticks=[], yticks=[])
+    axes.set_title(title, fontsize=11)
+    legend_above(figure, axes, markerscale=1.5)
     return figure
 
 
@@ -89,11 +98,11 @@ def gap_axis_plot(points: FloatArray, *, gap: float) -> Figure:
     axes.set(
         xlabel="position along the gap (distances here are true)", ylabel="first direction across"
     )
-    legend(axes, markerscale=1.5, loc="upper left", ncols=2)
+    legend_above(figure, axes, markerscale=1.5)
     return figure
 
 
-def cosine_histograms(comparisons: Comparisons, *, cones: dict[str, float]) -> Figure:
+def cosine_histograms(comparisons: Comparisons, *, means: dict[str, float]) -> Figure:
     """Cosines within videos, within texts, of mismatched and of matched pairs, on one axis."""
     figure, axes = panel(WIDE)
     counts = {
@@ -122,13 +131,13 @@ def cosine_histograms(comparisons: Comparisons, *, cones: dict[str, float]) -> F
             color=colour,
             alpha=0.45 if filled else 1,
             lw=1.4,
-            label=f"{label}: {cones[name]:.3f}",
+            label=f"{label}: {means[name]:.3f}",
         )
-        axes.axvline(cones[name], color=colour, lw=1, ls="--")
+        axes.axvline(means[name], color=colour, lw=1, ls="--")
     occupied = np.flatnonzero(sum(counts.values()))
     axes.set_xlim(-1 + occupied[0] * BIN_WIDTH - 0.03, -1 + occupied[-1] * BIN_WIDTH + 0.03)
     axes.set(xlabel="cosine", ylabel="density")
-    legend(axes, title="mean cosine (dashed)", title_fontsize=9, loc="upper left")
+    legend_above(figure, axes, ncols=2, title="mean cosine (dashed)", title_fontsize=9)
     return figure
 
 
@@ -149,10 +158,8 @@ def umap_stability(layouts: Sequence[tuple[int, int, FloatArray]]) -> Figure:
         draw_pairs(axes, points, size=7)
         video, text = np.split(points, 2)
         apart = np.linalg.norm(video.mean(axis=0) - text.mean(axis=0))
-        axes.set_title(f"seed {seed}, {neighbours} neighbours", fontsize=9.5)
-        axes.text(
-            0.02, 0.02, f"apart: {apart:.1f}", transform=axes.transAxes, fontsize=9, color=MUTED
-        )
+        title = f"seed {seed}, {neighbours} neighbours: {apart:.1f} apart"
+        axes.set_title(title, fontsize=9, color=MUTED)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_color("#d5d8dc")
     return figure

@@ -14,22 +14,21 @@ from gap_assets.gap.figures.style import (
     TEXT,
     VIDEO,
     WIDE,
-    legend,
+    legend_above,
     panel,
     plain,
 )
 from gap_assets.gap.inputs import FloatArray
-from gap_assets.gap.scorecard import Metric
+from gap_assets.gap.sources import MetricRow
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
 def source_matrix(names: Sequence[str], gaps: FloatArray, *, videos: int) -> Figure:
     """Heat map of gaps (S, S) between sources, NaN where unknown; the first `videos` are videos."""
-    side = 1.6 + 0.62 * len(names)
-    figure, axes = panel((side + 0.9, side))
+    side = 1.4 + 0.42 * len(names)
+    figure, axes = panel((side + 2.4, side))
     axes.grid(visible=False)
     drawn = np.where(np.eye(len(names), dtype=bool), np.nan, gaps)
     image = axes.imshow(drawn, cmap="cividis", vmin=0, vmax=max(float(np.nanmax(drawn)), 1e-6))
@@ -51,41 +50,22 @@ def source_matrix(names: Sequence[str], gaps: FloatArray, *, videos: int) -> Fig
 
 
 def intervals(
-    groups: Mapping[str, Mapping[str, Metric]], *, colours: Mapping[str, str], xlabel: str
+    groups: Mapping[str, Mapping[str, MetricRow]], *, colours: Mapping[str, str]
 ) -> Figure:
     """Values with intervals: one row per group (a fusion, a text source), one mark per series."""
     figure, axes = panel((PANEL[0], 1.3 + 0.45 * len(groups)))
-    _ranges(axes, groups, colours)
-    axes.set_xlabel(xlabel)
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    figure.legend(
-        unique.values(),
-        unique,
-        loc="outside upper center",
-        ncols=len(unique),
-        frameon=False,
-        fontsize=9,
-    )
-    return figure
-
-
-def _ranges(
-    axes: Axes, groups: Mapping[str, Mapping[str, Metric]], colours: Mapping[str, str]
-) -> None:
-    markers = "oD^sv"
-    for row, (_, series) in enumerate(groups.items()):
+    for row, series in enumerate(groups.values()):
         for index, (name, metric) in enumerate(series.items()):
             height = row + 0.16 * (index - (len(series) - 1) / 2)
             if metric.ci_low is not None and metric.ci_high is not None:
-                axes.plot(
-                    [metric.ci_low, metric.ci_high], [height] * 2, color=colours[name], lw=1.6
-                )
-            axes.plot(
-                metric.value, height, markers[index], color=colours[name], ms=5.5, label=name, ls=""
-            )
+                ends = [metric.ci_low, metric.ci_high]
+                axes.plot(ends, [height, height], color=colours[name], lw=1.6)
+            mark = "oD^s"[list(colours).index(name)]
+            axes.plot(metric.value, height, mark, color=colours[name], ms=5.5, label=name)
     axes.set_yticks(range(len(groups)), groups)
     axes.set_ylim(len(groups) - 0.5, -0.5)
+    legend_above(figure, axes, ncols=2)
+    return figure
 
 
 def untrained_networks(
@@ -104,7 +84,7 @@ def untrained_networks(
     axes.set_yticks(range(len(untrained)), untrained)
     axes.set_ylim(len(untrained) - 0.5, -0.5)
     axes.axvline(0, color="#b8bcc2", lw=0.8)
-    legend(axes, loc="best")
+    legend_above(figure, axes)
     return figure
 
 

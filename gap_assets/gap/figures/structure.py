@@ -16,6 +16,7 @@ from gap_assets.gap.figures.style import (
     VIDEO,
     WIDE,
     legend,
+    legend_above,
     panel,
 )
 from gap_assets.gap.inputs import FloatArray
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 MEASURES = (
     ("centroid_gap_debiased", "gap", PAIRED, "-"),
-    ("knn_same_modality", "neighbours of the own modality", ACCENT, "--"),
+    ("knn_same_modality", "own-modality neighbours", ACCENT, "--"),
     ("recall_at_1", "recall at 1", TEXT, "-."),
 )
 
@@ -49,13 +50,13 @@ def loss_curves(landscape: LossLandscape) -> Figure:
         axes.plot(landscape.gaps[best], 0, "o", color=shade, ms=8, clip_on=False, zorder=3)
     now = landscape.gaps[np.abs(landscape.shifts).argmin()]
     axes.axvline(now, color=PAIRED, lw=1, ls="--")
-    axes.text(now, 1.02, "the data as they are", ha="center", va="bottom", fontsize=9)
+    axes.text(now, 1.02, " the data as they are", va="bottom", fontsize=9)
     axes.set(
         xlabel="gap that is left (negative: changed sides)",
         ylabel="loss, from its least to its most",
     )
     axes.set_ylim(-0.03, 1.1)
-    legend(axes)
+    legend_above(figure, axes, ncols=3)
     return figure
 
 
@@ -78,7 +79,7 @@ def shifting(outcomes: Sequence[Outcome]) -> Figure:
     ticks = [outcome.amount for outcome in shifts]
     axes.set_xticks([*ticks, place], [*(f"{tick:g}" for tick in ticks), "centred"])
     axes.set(xlabel="shift along the gap (0.5 closes it)")
-    legend(axes, loc="best")
+    legend_above(figure, axes, ncols=3, columnspacing=1)
     return figure
 
 
@@ -91,7 +92,7 @@ def dropping(outcomes: Sequence[Outcome]) -> Figure:
     labels = ["0", *(f"{outcome.amount:g}" for outcome in steps[1:])]
     axes.set_xticks(range(len(steps)), labels)
     axes.set(xlabel="dimensions dropped, largest gap first")
-    legend(axes, loc="best")
+    legend_above(figure, axes, ncols=3, columnspacing=1)
     return figure
 
 
@@ -112,6 +113,7 @@ def gap_dimensions(gap: FloatArray) -> Figure:
             fontsize=9,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set(xlabel=f"dimensions (of {len(gap)}), largest first", ylabel="share of the squared gap")
     axes.set_ylim(0, 1.02)
     return figure
@@ -132,6 +134,7 @@ def spectra(eigenvalues: Mapping[str, FloatArray]) -> Figure:
             label=name,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set(xlabel="principal directions", ylabel="share of the variance", ylim=(0, 1.02))
     legend(axes, loc="upper left")
     return figure
@@ -140,25 +143,18 @@ def spectra(eigenvalues: Mapping[str, FloatArray]) -> Figure:
 def recall_curves(curves: Mapping[str, FloatArray]) -> Figure:
     """Share of queries whose match is within rank k, from the ranks (N,) of each direction."""
     figure, axes = panel()
-    styles = {0: (VIDEO, "-"), 1: (TEXT, "-"), 2: (VIDEO, ":"), 3: (TEXT, ":")}
+    styles = ((VIDEO, "-"), (TEXT, "-"), (VIDEO, ":"), (TEXT, ":"))
     n = len(next(iter(curves.values())))
-    for index, (label, ranks) in enumerate(curves.items()):
-        colour, dashes = styles[index]
-        axes.step(
-            np.sort(ranks),
-            np.arange(1, len(ranks) + 1) / len(ranks),
-            where="post",
-            color=colour,
-            ls=dashes,
-            lw=1.8,
-            label=label,
-        )
-    k = np.geomspace(1, n, 50)
-    axes.plot(k, k / n, color=MUTED, lw=1, ls="--", label="chance")
+    k = np.unique(np.geomspace(1, 2 * n - 1, 200).round())
+    for (label, ranks), (colour, dashes) in zip(curves.items(), styles, strict=True):
+        within = np.searchsorted(np.sort(ranks), k, side="right") / n
+        axes.step(k, within, where="post", color=colour, ls=dashes, lw=1.8, label=label)
+    axes.plot(k[k <= n], k[k <= n] / n, color=MUTED, lw=1, ls="--", label="chance")
     axes.set_xscale("log")
-    axes.set(xlabel="rank k", ylabel="share of matches within k", ylim=(0, 1.02))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set(xlabel="rank k", ylabel="share of matches within k", ylim=(0, 1.04))
     axes.set_xlim(left=1)
-    legend(axes, loc="best", fontsize=8)
+    legend_above(figure, axes, ncols=2)
     return figure
 
 

@@ -44,6 +44,14 @@ def legend(axes: Axes, **options: Any) -> None:
     axes.legend(**({"frameon": False, "fontsize": 9} | options))
 
 
+def legend_above(figure: Figure, axes: Axes, *, ncols: int = 4, **options: Any) -> None:
+    """The legend above the picture, where it hides nothing; each label once."""
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    look = {"frameon": False, "fontsize": 9, "loc": "outside upper center", "ncols": ncols}
+    figure.legend(list(unique.values()), list(unique), **(look | options))
+
+
 def svg(figure: Figure) -> bytes:
     """The figure as SVG, the same bytes each time; clouds of points inside are pixels."""
     from matplotlib import rc_context

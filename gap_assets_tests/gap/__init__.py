@@ -1,0 +1,1 @@
+"""Tests of the gap metrics, projections and report."""

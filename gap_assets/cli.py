@@ -176,18 +176,18 @@ def _progress_bars() -> Iterator[Any]:
 def _print_headlines(settings: Settings) -> None:
     from gap_assets.warehouse.store import Warehouse
 
-    warehouse = Warehouse(path=settings.warehouse)
-    rows = warehouse.query(
-        "SELECT metric, value, ci_low, ci_high FROM gap_metrics"
-        " WHERE video_source = 'mean' AND text_source = 'summary' AND encoder NOT LIKE 'untrained%'"
-    )
-    values = {metric: numbers for metric, *numbers in rows.iter_rows()}
+    content = json.loads((settings.report / "report.json").read_text(encoding="utf-8"))
+    main = content["plan"]
+    sides = {"encoder": main["encoder"], "video_source": main["video"], "text_source": main["text"]}
+    values = {row["metric"]: row for row in content["metrics"] if sides.items() <= row.items()}
     table = Table("", "value", "95 % interval")
     for metric, title in HEADLINES.items():
-        value, low, high = values[metric]
-        interval = f"{low:.3f} to {high:.3f}" if low is not None and high is not None else ""
-        table.add_row(title, f"{value:.3f}", interval)
+        row = values[metric]
+        interval = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}" if row["ci_low"] else ""
+        table.add_row(title, f"{row['value']:.3f}", interval)
+    console.print(escape(content["verdict"]))
     console.print(table)
+    warehouse = Warehouse(path=settings.warehouse)
     failed = warehouse.query("SELECT count(DISTINCT video_id) AS n FROM failures")["n"][0]
     if failed:
         console.print(f"{failed} videos failed; the table failures says why.")

@@ -44,7 +44,13 @@ STEPS: dict[str, Step] = {
         optional=("reference_captions",),
     ),
     "untrained_embeddings": Step(
-        upstream=("frames", "video_summaries", "reference_captions"),
+        upstream=(
+            "frames",
+            "frame_captions",
+            "filtered_captions",
+            "video_summaries",
+            "reference_captions",
+        ),
         optional=("reference_captions",),
         per_video=False,
     ),
@@ -53,9 +59,7 @@ STEPS: dict[str, Step] = {
     "gap_metrics": Step(
         upstream=("video_embeddings", "text_embeddings", "untrained_embeddings"), per_video=False
     ),
-    "gap_report": Step(
-        upstream=("gap_metrics", "projection_model", "projections"), per_video=False
-    ),
+    "gap_report": Step(upstream=("gap_metrics", "projection_model"), per_video=False),
 }
 
 ROOTS = ("videos", "reference_captions")

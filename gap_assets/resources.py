@@ -158,7 +158,6 @@ class CocaModel(Determining):
             ),
         )
 
-
     def logit_scale(self) -> float:
         """The model's own inverse temperature, learned with it."""
         return float(self.load().module.logit_scale.exp())
@@ -259,8 +258,8 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "text_embeddings": ("coca",),
     "untrained_embeddings": ("coca", "statistics"),
     "projection_model": ("statistics",),
-    "gap_metrics": ("statistics",),
-    "gap_report": ("statistics",),
+    "gap_metrics": ("coca", "statistics"),
+    "gap_report": ("coca", "captioning", "summarizer", "sampling", "statistics"),
 }
 
 

@@ -10,11 +10,11 @@ from gap_assets.assets.chunks import ChunkConfig, materialize_videos
 from gap_assets.assets.common import (
     GPU_POOL,
     by_video,
-    embedding_column,
     table,
     video_asset,
     video_spec,
 )
+from gap_assets.embedding import embedding_column
 from gap_assets.resources import (
     CaptionFilter,
     Captioning,

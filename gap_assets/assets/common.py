@@ -6,7 +6,6 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from gap_assets.gap.sources import both_present
 from gap_assets.lineage import STEPS
@@ -58,11 +57,6 @@ def video_spec(asset: str, *, group: str, kinds: set[str], description: str) -> 
         partitions_def=videos_partitions,
         metadata={"dagster/table_name": asset},
     )
-
-
-def embedding_column(embeddings: NDArray[np.float32]) -> pl.Series:
-    """A column of vectors from an array (N, D), for the type `FLOAT[D]`."""
-    return pl.Series("embedding", embeddings, dtype=pl.Array(pl.Float32, embeddings.shape[1]))
 
 
 def by_video(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -1,17 +1,31 @@
 """What all videos say together: untrained controls, gap metrics and the report."""
 
+import base64
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import polars as pl
 
-from gap_assets.assets.common import GPU_POOL, embedding_column, main_pair, whole_asset
+from gap_assets.assets.common import GPU_POOL, main_pair, whole_asset
+from gap_assets.assets.projections import projection_file
 from gap_assets.assets.whole import WholeConfig, materialize_whole
+from gap_assets.gap.inputs import check_pairs
+from gap_assets.gap.projections import ProjectionModel
+from gap_assets.gap.report import write_report
 from gap_assets.gap.sources import Plan, metric_rows
-from gap_assets.profiles import PROFILES
-from gap_assets.resources import CocaModel, GapStatistics, Sources, WarehouseResource
+from gap_assets.profiles import MODELS
+from gap_assets.reporting import read_report_inputs
+from gap_assets.resources import (
+    Captioning,
+    CocaModel,
+    FrameSampling,
+    GapStatistics,
+    Sources,
+    SummarizerModel,
+    WarehouseResource,
+)
 from gap_assets.untrained import embed_untrained
 from gap_assets.warehouse.corpus import read_corpus, read_untrained
 
@@ -45,11 +59,8 @@ def untrained_embeddings(
                     batch_size=coca.batch_size,
                 )
             )
-        keys = pl.concat([keys for keys, _ in parts]) if parts else pl.DataFrame()
-        if len(keys):
-            vectors = np.concatenate([vectors for _, vectors in parts])
-            keys = keys.with_columns(embedding_column(vectors))
-        return {"untrained_embeddings": keys}, {"networks": statistics.untrained_seeds}
+        rows = pl.concat(parts) if parts else pl.DataFrame()
+        return {"untrained_embeddings": rows}, {"networks": statistics.untrained_seeds}
 
     return materialize_whole(
         context, "untrained_embeddings", compute, warehouse=store, config=config
@@ -61,7 +72,6 @@ def gap_metrics(
     context: dg.AssetExecutionContext,
     config: WholeConfig,
     warehouse: WarehouseResource,
-    sources: Sources,
     coca: CocaModel,
     statistics: GapStatistics,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -71,44 +81,93 @@ def gap_metrics(
     the untrained networks. Every row names its encoder, its two sources and its number of pairs.
     """
     store = warehouse.open()
-    encoder = model_name(coca, sources)
+    plan = gap_plan(coca, statistics)
 
     def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
         corpus = read_corpus(store)
-        main_pair(corpus, statistics)
-        plan = Plan(
-            encoder=encoder,
-            video=statistics.fusion,
-            text=statistics.text_source,
-            logit_scale=coca.logit_scale(),
-            bootstraps=statistics.bootstraps,
-            permutations=statistics.permutations,
-            seed=statistics.seed,
-        )
+        _, video, text = main_pair(corpus, statistics)
+        check_pairs(video, text)
         controls = {name: part.sources for name, part in read_untrained(store).items()}
-        rows = pl.DataFrame(list(metric_rows(corpus.sources, plan, controls)))
-        return {"gap_metrics": rows}, {}
+        return {"gap_metrics": pl.DataFrame(list(metric_rows(corpus.sources, plan, controls)))}, {}
 
     result = materialize_whole(context, "gap_metrics", compute, warehouse=store, config=config)
     main = store.read(
         "SELECT metric, value FROM gap_metrics WHERE encoder = ? AND video_source = ?"
         " AND text_source = ? AND isfinite(value)",
-        encoder,
-        statistics.fusion,
-        statistics.text_source,
+        plan.encoder,
+        plan.video,
+        plan.text,
     )
     return result._replace(metadata={**(result.metadata or {}), **dict(main.iter_rows())})
 
 
-def model_name(coca: CocaModel, sources: Sources) -> str:
-    """How the trained model is called in `gap_metrics` and the report."""
-    if sources.profile in PROFILES and coca.model == PROFILES[sources.profile].coca:
-        name = coca.model if ":" not in coca.model else f"{sources.profile} CoCa"
-    else:
-        name = coca.model
-    return f"{name} {coca.weights}" if coca.weights else name
+@whole_asset("gap_report", group="gap", kinds={"html", "matplotlib"})
+def gap_report(
+    context: dg.AssetExecutionContext,
+    config: WholeConfig,
+    warehouse: WarehouseResource,
+    sources: Sources,
+    coca: CocaModel,
+    captioning: Captioning,
+    summarizer: SummarizerModel,
+    sampling: FrameSampling,
+    statistics: GapStatistics,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The gap report: one HTML page with the verdict, the scorecard and the figures.
+
+    The page and its numbers as JSON are in the folder `report` of the data folder; the picture
+    below is its preview.
+    """
+    store = warehouse.open()
+    directory = Path(sources.report)
+
+    def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
+        inputs = read_report_inputs(
+            store,
+            plan=gap_plan(coca, statistics),
+            projections=ProjectionModel.load(projection_file(sources)),
+            profile=sources.profile,
+            facts={
+                "Videos folder": sources.videos,
+                "CoCa": _tag(coca.model, coca.weights),
+                "Caption weights": captioning.weights or "the same",
+                "Caption decoding": captioning.mode,
+                "Summaries by": _tag(summarizer.model, summarizer.revision),
+                "Sampling": ", ".join(
+                    f"{k} {v}" for k, v in sampling.sampling.model_dump().items()
+                ),
+            },
+        )
+        write_report(inputs, directory)
+        return {}, {"videos": len(inputs.video_ids), "warnings": len(inputs.warnings)}
+
+    page = directory / "report.html"
+    result = materialize_whole(
+        context, "gap_report", compute, warehouse=store, config=config, made=page.exists
+    )
+    preview = base64.b64encode((directory / "preview.png").read_bytes()).decode()
+    shown: dict[str, Any] = {
+        "report": dg.MetadataValue.url(page.absolute().as_uri()),
+        "report file": dg.MetadataValue.path(page),
+        "preview": dg.MetadataValue.md(f"![preview](data:image/png;base64,{preview})"),
+    }
+    return result._replace(metadata={**(result.metadata or {}), **shown})
 
 
-@whole_asset("gap_report", group="gap", kinds={"html"})
-def gap_report() -> None:
-    """TODO."""
+def gap_plan(coca: CocaModel, statistics: GapStatistics) -> Plan:
+    """What `gap_metrics` compares; the encoder's name tells models apart in its rows."""
+    return Plan(
+        encoder=_tag(coca.model, coca.weights),
+        video=statistics.fusion,
+        text=statistics.text_source,
+        logit_scale=coca.logit_scale(),
+        bootstraps=statistics.bootstraps,
+        permutations=statistics.permutations,
+        seed=statistics.seed,
+    )
+
+
+def _tag(model: str, weights: str | None) -> str:
+    """A model's name, without the machine's path where it is one of the embedded folders."""
+    name = f"embedded {Path(model).name}" if str(MODELS) in model else model
+    return f"{name} {weights}" if weights else name

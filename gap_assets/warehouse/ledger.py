@@ -190,9 +190,10 @@ def commit_whole(
     """
     now = datetime.now(UTC)
     count = sum(len(frame) for frame in rows.values())
+    share = seconds / max(len(hashes), 1)
     ledger = pl.DataFrame(
         [
-            (asset, video, value, settings, run_id, 1 if video else count, seconds, now)
+            (asset, video, value, settings, run_id, 1 if video else count, share, now)
             for video, value in hashes.items()
         ],
         schema=LEDGER_SCHEMA,

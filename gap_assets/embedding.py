@@ -1,0 +1,93 @@
+"""From rows of frames and texts to rows of embeddings: one vector per video and fusion or source.
+
+The models are `gap_assets.coca`'s, the fusions `gap_assets.fusion`'s; this is the bookkeeping that
+the trained network and the untrained controls share.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from gap_assets.fusion import FUSIONS
+
+if TYPE_CHECKING:
+    from gap_assets.coca.model import Coca
+
+Vectors = NDArray[np.float32]
+
+# A text source is one text a video, or several whose unit embeddings are averaged as frames are.
+TEXTS = """
+    SELECT * FROM (
+        SELECT video_id, 'summary' AS source, summary AS text, 0 AS position FROM video_summaries
+        WHERE summary <> ''
+        UNION ALL SELECT video_id, 'captions', caption, frame_index FROM frame_captions
+        UNION ALL SELECT video_id, 'filtered', caption, rank FROM filtered_captions
+        UNION ALL SELECT video_id, 'reference', caption, 0 FROM reference_captions
+    ) WHERE video_id = ANY(?) ORDER BY video_id, source, position
+"""
+
+
+def embedding_column(vectors: Vectors) -> pl.Series:
+    """A column of vectors from an array (n, D), for the type `FLOAT[D]`."""
+    return pl.Series("embedding", vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
+
+
+def fuse_frames(video_ids: pl.Series, embeddings: Vectors) -> pl.DataFrame:
+    """One row per video and fusion from the embeddings of its frames.
+
+    Args:
+        video_ids: The video of each frame; the frames of a video are in their order.
+        embeddings: (n, D) unit rows.
+
+    Returns:
+        Columns `video_id`, `fusion`, `embedding` (not normalised again), `norm`, `n_frames`.
+    """
+    keys, vectors = [], []
+    frames = video_ids.to_frame("video_id").with_row_index("row")
+    for (video,), rows in frames.group_by("video_id", maintain_order=True):
+        of_video = embeddings[rows["row"].to_numpy()]
+        for fusion, fuse in FUSIONS.items():
+            vectors.append(fuse(of_video))
+            keys.append((video, fusion, float(np.linalg.norm(vectors[-1])), len(of_video)))
+    if not keys:
+        return pl.DataFrame()
+    columns = {"video_id": pl.String, "fusion": pl.String, "norm": pl.Float64, "n_frames": pl.Int32}
+    rows = pl.DataFrame(keys, schema=columns, orient="row")
+    return rows.with_columns(embedding_column(np.stack(vectors)))
+
+
+def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
+    """One row per video and text source: the normalised mean of its texts' unit embeddings.
+
+    Args:
+        coca: The model.
+        texts: What the query `TEXTS` gives.
+
+    Returns:
+        Columns `video_id`, `source`, `embedding` (unit norm), `n_tokens` (of all its texts) and
+        `truncated` (whether one of them did not fit).
+    """
+    from gap_assets.coca.text import embed_texts
+
+    if texts.is_empty():
+        return pl.DataFrame()
+    distinct = texts["text"].unique(maintain_order=True)
+    embedded = embed_texts(coca, distinct.to_list())
+    row_of = {text: row for row, text in enumerate(distinct)}
+    keys, vectors = [], []
+    for (video, source), group in texts.group_by("video_id", "source", maintain_order=True):
+        rows = [row_of[text] for text in group["text"]]
+        mean = embedded.embeddings[rows].mean(axis=0, dtype=np.float64)
+        vectors.append(mean / np.linalg.norm(mean))
+        tokens, cut = embedded.n_tokens[rows].sum(), embedded.truncated[rows].any()
+        keys.append((video, source, int(tokens), bool(cut)))
+    columns = {
+        "video_id": pl.String,
+        "source": pl.String,
+        "n_tokens": pl.Int32,
+        "truncated": pl.Boolean,
+    }
+    keyed = pl.DataFrame(keys, schema=columns, orient="row")
+    return keyed.with_columns(embedding_column(np.stack(vectors).astype(np.float32)))

@@ -1,0 +1,62 @@
+"""What the gap report shows of a warehouse: metrics, embeddings, texts and thumbnails."""
+
+from collections.abc import Mapping
+
+from gap_assets.embedding import TEXTS
+from gap_assets.gap.projections import ProjectionModel
+from gap_assets.gap.report import ReportInputs
+from gap_assets.gap.sources import MetricRow, Plan
+from gap_assets.warehouse.corpus import read_corpus
+from gap_assets.warehouse.store import Warehouse
+
+TITLE = "Modality gap and cone effect of videos and their captions"
+
+
+def read_report_inputs(
+    warehouse: Warehouse,
+    *,
+    plan: Plan,
+    projections: ProjectionModel,
+    profile: str,
+    facts: Mapping[str, str],
+) -> ReportInputs:
+    """Collects the report's inputs from the warehouse.
+
+    Args:
+        warehouse: The warehouse.
+        plan: The main pair, as `gap_metrics` was made with.
+        projections: The fitted projections.
+        profile: The models' profile.
+        facts: Further lines for the head of the report.
+    """
+    corpus = read_corpus(warehouse)
+    counts = warehouse.read(
+        "SELECT count(*) AS listed, count(*) FILTER (status = 'ok') AS ok,"
+        " count(*) FILTER (status = 'damaged') AS damaged,"
+        " count(*) FILTER (status = 'unreadable') AS unreadable FROM videos"
+    ).row(0, named=True)
+    texts: dict[str, dict[str, str]] = {}
+    for video, source, text, _ in warehouse.read(TEXTS, corpus.video_ids).iter_rows():
+        of_source = texts.setdefault(source, {})
+        of_source[video] = f"{of_source[video]} · {text}" if video in of_source else text
+
+    def thumbnail(video: str) -> bytes | None:
+        found = warehouse.read(
+            "SELECT image FROM frames WHERE video_id = ?"
+            " QUALIFY row_number() OVER (ORDER BY frame_index) = 1 + count(*) OVER () // 2",
+            video,
+        )
+        return found["image"][0] if len(found) else None
+
+    videos = "{listed} in the catalogue: {ok} whole, {damaged} damaged, {unreadable} unreadable"
+    return ReportInputs(
+        title=TITLE,
+        facts={"Videos": videos.format(**counts), "Profile": profile, **facts},
+        video_ids=corpus.video_ids,
+        sources=corpus.sources,
+        plan=plan,
+        rows=[MetricRow(*row) for row in warehouse.read("FROM gap_metrics").iter_rows()],
+        projections=projections,
+        texts=texts,
+        thumbnail=thumbnail,
+    )

@@ -25,7 +25,7 @@ def images(seed: int) -> torch.Tensor:
 
 
 def fingerprint(module: torch.nn.Module) -> float:
-    return sum(float(parameter.detach().double().abs().sum()) for parameter in module.parameters()))
+    return sum(float(parameter.detach().double().abs().sum()) for parameter in module.parameters())
 
 
 def record() -> list[dict[str, object]]:

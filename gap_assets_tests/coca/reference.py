@@ -36,6 +36,7 @@ def tiny_coca(
             if parameter.ndim > 1:
                 torch.nn.init.normal_(parameter, std=1.0 if "embedding" in name else 0.4)
         torch.nn.init.normal_(module.text.cls_emb)
+        module.text_decoder.text_projection.data[:, -1] *= 2  # the end token's logit varies more
     return module.eval(), config
 
 

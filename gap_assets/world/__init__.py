@@ -1,0 +1,1 @@
+"""The drawn world: sample videos with known truth, and the training of the embedded models."""

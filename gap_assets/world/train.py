@@ -1,0 +1,107 @@
+"""The commands that train the embedded models: `python -m gap_assets.world.train coca|summarizer`.
+
+Each writes a complete model folder: configuration, weights, vocabulary, card and checksums.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gap_assets.world.corpus import Corpus, render
+from gap_assets.world.evaluate import coca_figures, read_samples, summarizer_figures
+
+app = typer.Typer(add_completion=False, help=__doc__)
+
+CORPUS_SEED, PAIRS_SEED, FIGURES_SEED = 0, 1, 2  # of films: to train on, to observe, for the card
+OBSERVED = (0, 25, 50, 100, 200, 300, 400, 500, 600, 800, 1000, *range(2000, 100_000, 1000))
+
+Out = Annotated[Path, typer.Option(help="The model folder to write.")]
+Steps = Annotated[int, typer.Option(help="Length of the training.")]
+Films = Annotated[int, typer.Option(help="Films to draw for training.")]
+Work = Annotated[Path, typer.Option(help="Checkpoint, log and observations; resumed from.")]
+Device = Annotated[str, typer.Option(help="A torch device.")]
+Seed = Annotated[int, typer.Option(help="Of the initial weights and of the order of batches.")]
+
+
+@app.command()
+def coca(
+    out: Out,
+    *,
+    work: Work = Path("training/coca"),
+    steps: Steps = 8000,
+    films: Films = 90_000,
+    device: Device = "cpu",
+    seed: Seed = 0,
+    temperature: Annotated[float, typer.Option(help="Of the contrastive loss.")] = 0.01,
+    learned_temperature: Annotated[bool, typer.Option(help="Train it, too.")] = False,
+) -> None:
+    """Train the small CoCa on frames of the world."""
+    from gap_assets.coca.model import load_coca
+    from gap_assets.world.cards import coca_card
+    from gap_assets.world.coca_training import train_coca
+
+    corpus = render(films=films, seed=CORPUS_SEED, split="train", cache=work / "corpus.npz")
+    pairs = render(films=250, seed=PAIRS_SEED, split="held-out", cache=work / "pairs.npz")
+    train_coca(
+        folder=out,
+        work=work,
+        corpus=corpus,
+        pairs=pairs,
+        steps=steps,
+        seed=seed,
+        device=device,
+        temperature=temperature,
+        learned=learned_temperature,
+        observe=OBSERVED,
+    )
+    write_calibration(pairs, out)
+    eyes = load_coca(model=f"local-dir:{out}", weights=None, device=device)
+    figures = coca_figures(eyes, read_samples(eyes, seed=FIGURES_SEED), seed=FIGURES_SEED)
+    (out / "README.md").write_text(coca_card(figures, work, steps=steps), encoding="utf-8")
+    write_checksums(out)
+
+
+@app.command()
+def summarizer(
+    out: Out,
+    *,
+    eyes: Annotated[Path, typer.Option(help="The small CoCa's folder, for the card's figures.")],
+    work: Work = Path("training/summarizer"),
+    steps: Steps = 6000,
+    films: Films = 300_000,
+    device: Device = "cpu",
+    seed: Seed = 0,
+) -> None:
+    """Train the small T5 on true captions of the world."""
+    from gap_assets.coca.model import load_coca
+    from gap_assets.summaries.summarizer import load_summarizer
+    from gap_assets.world.cards import summarizer_card
+    from gap_assets.world.summarizer_training import examples, train_summarizer
+
+    pairs = examples(films=films, seed=CORPUS_SEED, split="train")
+    train_summarizer(folder=out, work=work, pairs=pairs, steps=steps, seed=seed, device=device)
+    readings = read_samples(
+        load_coca(model=f"local-dir:{eyes}", weights=None, device=device), seed=FIGURES_SEED
+    )
+    figures = summarizer_figures(load_summarizer(model=str(out), device=device), readings)
+    (out / "README.md").write_text(summarizer_card(figures, steps=steps), encoding="utf-8")
+    write_checksums(out)
+
+
+def write_calibration(pairs: Corpus, folder: Path, *, count: int = 60) -> None:
+    """Write captions that differ from each other, for the caption filter's threshold."""
+    different = list(dict.fromkeys(pairs.captions.tolist()))[:count]
+    (folder / "calibration_captions.txt").write_text("\n".join(different) + "\n", encoding="utf-8")
+
+
+def write_checksums(folder: Path) -> None:
+    """List every file of a model folder in SHA256SUMS, as `sha256sum` writes it."""
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.name != "SHA256SUMS")
+    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files]
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    app()

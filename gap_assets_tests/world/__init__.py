@@ -1,0 +1,1 @@
+"""Tests of the drawn world and of the embedded models."""

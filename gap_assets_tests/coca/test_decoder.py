@@ -99,18 +99,19 @@ def test_settings_that_make_no_sense_are_refused(wrong):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["coca_ViT-B-32", "coca_ViT-L-14"])
-def test_large_models_give_the_tokens_and_embeddings_of_the_plain_model(name):
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("name", "count"), [("coca_ViT-B-32", 2), ("coca_ViT-L-14", 1)])
+def test_large_models_give_the_tokens_and_embeddings_of_the_plain_model(name, count):
     coca = load_coca(model=name, weights=None, device="cpu", seed=1)
     side = coca.image_size
-    pictures = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    pictures = torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(0))
     start, end = coca.tokenizer.all_special_ids
-    lengths = {"start": start, "end": end, "max_tokens": 10, "min_tokens": 2}
+    lengths = {"start": start, "end": end, "max_tokens": 8, "min_tokens": 2}
     with torch.inference_mode():
         latent, tokens = coca.module.visual(pictures)
         assert np.abs(unit_rows(latent) - coca.module.encode_image(pictures).numpy()).max() < 1e-5
     for mode, beams in (("greedy", 1), ("compat", 2), ("beam", 3)):
-        settings = DecodeSettings(mode=mode, beams=beams, max_tokens=10, min_tokens=2)
+        settings = DecodeSettings(mode=mode, beams=beams, max_tokens=8, min_tokens=2)
         decoder = CaptionDecoder(coca.module, start=start, end=end, settings=settings)
         for caption, picture in zip(decoder.decode(tokens), pictures, strict=True):
             if mode == "greedy":

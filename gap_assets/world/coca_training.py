@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import open_clip  # noqa: TID253
 import torch  # noqa: TID253
+from open_clip.coca_model import CoCa  # noqa: TID253
 from open_clip.loss import ClipLoss, CoCaLoss  # noqa: TID253
 from rich.progress import track
 from safetensors.torch import save_file
@@ -67,7 +68,7 @@ def write_skeleton(folder: Path) -> None:
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def new_model(folder: Path, *, seed: int, temperature: float, learned: bool) -> nn.Module:
+def new_model(folder: Path, *, seed: int, temperature: float, learned: bool) -> CoCa:
     """An untrained CoCa of the folder's configuration, the same for the same seed.
 
     Args:
@@ -78,7 +79,7 @@ def new_model(folder: Path, *, seed: int, temperature: float, learned: bool) -> 
     """
     torch.manual_seed(seed)
     config = json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]
-    model = open_clip.coca_model.CoCa(**config, init_logit_scale=math.log(1 / temperature))
+    model = CoCa(**config, init_logit_scale=math.log(1 / temperature))
     nn.init.normal_(model.text_decoder.text_projection, std=WIDTH**-0.5)  # torch.empty upstream
     with torch.no_grad():
         model.visual.positional_embedding[1:] = _grid_positions(*model.visual.grid_size)
@@ -112,7 +113,7 @@ def _normalised(images: torch.Tensor) -> torch.Tensor:
 class Objective(nn.Module):
     """CoCa's loss on frames and captions, plus the contrast of films and summaries."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: CoCa) -> None:
         super().__init__()
         self.model = model
         self.frame_loss = CoCaLoss(CAPTION_WEIGHT, 1.0)
@@ -195,14 +196,14 @@ def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
 
 
 def embed_pairs(
-    model: nn.Module, pairs: Corpus, folder: Path, *, device: str
+    model: CoCa, pairs: Corpus, folder: Path, *, device: str
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Unit embeddings (n, D) float32 of the frames of a corpus and of their captions."""
     batches = Batches(pairs, folder, seed=0, device=device)
     images = torch.from_numpy(pairs.images).to(device)
     with torch.no_grad():
-        frames = model.encode_image(_normalised(images))  # type: ignore[operator]
-        texts = model.encode_text(torch.from_numpy(batches.captions).to(device))  # type: ignore[operator]
+        frames = model.encode_image(_normalised(images))
+        texts = model.encode_text(torch.from_numpy(batches.captions).to(device))
     return frames.float().cpu().numpy(), texts.float().cpu().numpy()
 
 
@@ -218,7 +219,7 @@ def train_coca(
     temperature: float,
     learned: bool,
     observe: Sequence[int] = (),
-) -> nn.Module:
+) -> None:
     """Train, or go on training, a small CoCa and write its weights into its folder.
 
     Args:
@@ -274,4 +275,3 @@ def train_coca(
     observed(steps)
     weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     save_file(weights, folder / "open_clip_model.safetensors")
-    return model

@@ -29,13 +29,13 @@ BACKGROUNDS = {
     "on stone": (106, 106, 112),
 }
 COLUMNS = {
-    "beyond left": -18.0,
+    "beyond left": -21.0,
     "left": 13.0,
     "touching left": 24.0,
     "middle": 32.0,
     "touching right": 40.0,
     "right": 51.0,
-    "beyond right": 82.0,
+    "beyond right": 85.0,
 }
 ROWS = {"top": 18.0, "bottom": 46.0}
 

@@ -129,7 +129,7 @@ def _padded(rows: Sequence[np.ndarray], value: int) -> torch.Tensor:
 
 def train_summarizer(
     *, folder: Path, work: Path, pairs: Sequence[Example], steps: int, seed: int, device: str
-) -> T5ForConditionalGeneration:
+) -> None:
     """Train, or go on training, a small T5 and write it into its folder.
 
     Args:
@@ -174,4 +174,3 @@ def train_summarizer(
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
             save_checkpoint(work / "checkpoint.pt", model, optimizer, step + 1)
     model.eval().save_pretrained(folder)
-    return model

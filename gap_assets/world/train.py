@@ -39,12 +39,11 @@ def coca(
 ) -> None:
     """Train the small CoCa on frames of the world."""
     from gap_assets.coca.model import load_coca
-    from gap_assets.world.cards import coca_card
-    from gap_assets.world.coca_training import train_coca
+    from gap_assets.world import cards, coca_training
 
     corpus = render(films=films, seed=CORPUS_SEED, split="train", cache=work / "corpus.npz")
     pairs = render(films=250, seed=PAIRS_SEED, split="held-out", cache=work / "pairs.npz")
-    train_coca(
+    coca_training.train_coca(
         folder=out,
         work=work,
         corpus=corpus,
@@ -59,7 +58,19 @@ def coca(
     write_calibration(pairs, out)
     eyes = load_coca(model=f"local-dir:{out}", weights=None, device=device)
     figures = coca_figures(eyes, read_samples(eyes, seed=FIGURES_SEED), seed=FIGURES_SEED)
-    (out / "README.md").write_text(coca_card(figures, work, steps=steps), encoding="utf-8")
+    card = cards.COCA.format(
+        films=films,
+        steps=steps,
+        batch=coca_training.BATCH,
+        rate=coca_training.PEAK_RATE,
+        caption_weight=coca_training.CAPTION_WEIGHT,
+        summary_weight=coca_training.SUMMARY_WEIGHT,
+        summaries=coca_training.SUMMARIES,
+        temperature="learned" if learned_temperature else f"{temperature:g}, and frozen",
+        figures=cards.figures_table(figures),
+        seed=FIGURES_SEED,
+    )
+    (out / "README.md").write_text(card, encoding="utf-8")
     write_checksums(out)
 
 
@@ -77,16 +88,28 @@ def summarizer(
     """Train the small T5 on true captions of the world."""
     from gap_assets.coca.model import load_coca
     from gap_assets.summaries.summarizer import load_summarizer
-    from gap_assets.world.cards import summarizer_card
-    from gap_assets.world.summarizer_training import examples, train_summarizer
+    from gap_assets.world import cards, summarizer_training
+    from gap_assets.world.vocabulary import world_words
 
-    pairs = examples(films=films, seed=CORPUS_SEED, split="train")
-    train_summarizer(folder=out, work=work, pairs=pairs, steps=steps, seed=seed, device=device)
+    pairs = summarizer_training.examples(films=films, seed=CORPUS_SEED, split="train")
+    summarizer_training.train_summarizer(
+        folder=out, work=work, pairs=pairs, steps=steps, seed=seed, device=device
+    )
     readings = read_samples(
         load_coca(model=f"local-dir:{eyes}", weights=None, device=device), seed=FIGURES_SEED
     )
     figures = summarizer_figures(load_summarizer(model=str(out), device=device), readings)
-    (out / "README.md").write_text(summarizer_card(figures, steps=steps), encoding="utf-8")
+    card = cards.SUMMARIZER.format(
+        words=len(world_words()),
+        films=films,
+        misread=summarizer_training.MISREAD,
+        steps=steps,
+        batch=summarizer_training.BATCH,
+        rate=summarizer_training.PEAK_RATE,
+        figures=cards.figures_table(figures),
+        seed=FIGURES_SEED,
+    )
+    (out / "README.md").write_text(card, encoding="utf-8")
     write_checksums(out)
 
 

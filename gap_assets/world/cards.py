@@ -1,0 +1,86 @@
+"""The model cards: what a user should know about each embedded model, with its measured figures."""
+
+from collections.abc import Mapping
+
+from gap_assets.world.evaluate import TARGETS
+
+COCA = """\
+# The embedded CoCa
+
+A small CoCa (arXiv 2205.01917) that captions and embeds pictures of one drawn world: one or two
+flat shapes of six kinds and six colours on four grounds. It is open_clip's own `CoCa` class,
+loaded as `local-dir:`, with CLIP's byte-pair vocabulary pruned to the words of that world.
+
+## What it cannot do
+
+It has never seen a photograph. On any other video its captions still speak of balls and crosses,
+fluently and wrongly. Shapes are told apart at 128 by 128 pixels as `gap_assets.world.samples`
+draws them; other sizes of the shapes, other colours and other fonts of noise are untested.
+
+## Data
+
+Drawn by `gap_assets.world` from a seed: {films} films, up to three frames each, a part of them
+mirrored with their captions. Video compression and storage are imitated by two JPEG round trips.
+No summary of the training films occurs in the films that the figures are measured on.
+
+## Recipe
+
+{steps} steps of {batch} frames; AdamW, peak learning rate {rate}, a plateau and a linear fall in
+the last third; bf16 autocast over fp32 weights; the weights are stored in fp16. The loss is
+open_clip's `CoCaLoss` (caption weight {caption_weight}) on frames and captions, plus a contrastive
+loss (weight {summary_weight}) of {summaries} films, each the mean of its frames, and their
+summaries.
+
+Three choices differ from the production model `coca_ViT-L-14`:
+
+* no attentional pooling: the class token is the embedding, and the decoder sees the patches as
+  they are. With pooled queries a model of this size hardly learned where things are.
+* the contrastive temperature is {temperature}. **How large a gap this model shows follows from
+  that choice**, as the section below shows.
+* positions start as slow waves over the picture, not as noise.
+
+## Figures
+
+{figures}
+
+Written by the training command, on videos drawn from seed {seed} that training did not use, read
+through the production code. `python -m gap_assets.world.evaluate --seed N` measures them anew.
+"""
+
+SUMMARIZER = """\
+# The embedded summariser
+
+A small T5 (encoder-decoder, whole words as tokens) that turns the captions of one film of the drawn
+world, in the order of time and without repeats in a row, joined by " . ", into one sentence.
+
+## What it cannot do
+
+It knows the {words} words of that world; any other word is unknown to it. It reads captions as the
+embedded CoCa writes them and nothing else. It needs the order and the returns of the captions: a
+filter that drops a caption seen earlier turns a bounce into a rise.
+
+## Data and recipe
+
+True captions of {films} films of `gap_assets.world`, sampled at 1 or 2 frames per second;
+{misread:.0%} of the captions have one wrong word, so that a misread frame does no harm. {steps}
+steps of {batch} films; AdamW, peak learning rate {rate}, a plateau and a linear fall in the last
+third.
+
+## Figures
+
+{figures}
+
+Written by the training command, on videos drawn from seed {seed} that training did not use, read
+through the production code. `python -m gap_assets.world.evaluate --seed N` measures them anew.
+"""
+
+
+def figures_table(figures: Mapping[str, float]) -> str:
+    """Measured figures as a Markdown table, with the targets where there are some."""
+    rows = [
+        f"| {name} | {value:.1%} | {TARGETS[name]:.0%} |"
+        if name in TARGETS
+        else f"| {name} | {value:.0f} | |"
+        for name, value in figures.items()
+    ]
+    return "\n".join(["| figure | measured | target |", "|---|---|---|", *rows])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gap_assets.gap.figures import clouds, controls, structure
-from gap_assets.gap.figures.style import ACCENT, MISMATCHED, PAIRED, TEXT, VIDEO, svg
+from gap_assets.gap.figures.style import ACCENT, MISMATCHED, PAIRED, PANEL, TEXT, VIDEO, svg
 from gap_assets.gap.interventions import LOSS_BATCH, intervene, loss_landscape
 from gap_assets.gap.pages import data_uri
 from gap_assets.gap.projections import fit_umap
@@ -37,11 +37,15 @@ STABILITY_PAIRS = 1000
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A figure: title, caption, and for each panel its alternative text and data URI."""
+    """A figure: title, caption, and for each panel its alternative text and data URI.
+
+    `wide`: too wide to be legible at the width of a phone.
+    """
 
     title: str
     caption: str
     panels: tuple[tuple[str, str], ...]
+    wide: bool
 
 
 @cache
@@ -53,7 +57,8 @@ def _words() -> dict[str, dict[str, str]]:
 def _exhibit(key: str, panels: Mapping[str, Figure], **numbers: object) -> Exhibit:
     images = tuple((alt, data_uri(svg(panel), "image/svg+xml")) for alt, panel in panels.items())
     words = _words()[key]
-    return Exhibit(words["title"], words["caption"].format(**numbers), images)
+    wide = any(panel.get_figwidth() > PANEL[0] for panel in panels.values())
+    return Exhibit(words["title"], words["caption"].format(**numbers), images, wide)
 
 
 def exhibits(

@@ -158,9 +158,9 @@ def _identity(numbers: Numbers) -> Iterator[str]:
 
 
 def _before_training(numbers: Numbers) -> Iterator[str]:
-    values = numbers.untrained("centroid_gap")
+    values = numbers.untrained("centroid_gap_debiased")
     if values:
-        before, now = float(np.mean(values)), numbers.value("centroid_gap")
+        before, now = float(np.mean(values)), numbers.value("centroid_gap_debiased")
         change = "smaller" if now < before else "larger"
         yield (
             f"Untrained networks of the same architecture have a gap of {mean_and_spread(values)} "
@@ -171,9 +171,8 @@ def _before_training(numbers: Numbers) -> Iterator[str]:
 
 def _style(numbers: Numbers) -> Iterator[str]:
     plan = numbers.plan
-    gaps = [
-        row for row in numbers.rows if row.metric == "centroid_gap" and row.encoder == plan.encoder
-    ]
+    name = "centroid_gap_debiased"
+    gaps = [row for row in numbers.rows if (row.encoder, row.metric) == (plan.encoder, name)]
     ladder = {row.text_source: row.value for row in gaps if row.video_source == plan.video}
     texts = {source for source in ladder if numbers.find("knn_same_modality", text=source)}
     among = [row.value for row in gaps if {row.video_source, row.text_source} <= texts]

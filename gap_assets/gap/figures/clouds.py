@@ -37,7 +37,7 @@ def draw_pairs(axes: Axes, points: FloatArray, *, size: float = 14) -> None:
     n = len(video)
     chosen = np.linspace(0, n - 1, min(n, PAIR_LINES)).astype(np.intp)
     segments = np.stack([video[chosen], text[chosen]], axis=1)
-    visibility = float(np.clip(12 / len(chosen), 0.06, 0.3))
+    visibility = float(np.clip(size / len(chosen), 0.04, 0.3))
     axes.add_collection(
         LineCollection(
             list(segments), colors="black", linewidths=0.6, alpha=visibility, rasterized=True
@@ -47,16 +47,9 @@ def draw_pairs(axes: Axes, points: FloatArray, *, size: float = 14) -> None:
     for block, colour, marker, label in ((video, VIDEO, "o", "video"), (text, TEXT, "s", "text")):
         x, y = block.T
         axes.scatter(
-            x,
-            y,
-            s=area,
-            c=colour,
-            marker=marker,
-            alpha=alpha,
-            linewidths=0,
-            label=label,
-            rasterized=True,
+            x, y, s=area, c=colour, marker=marker, alpha=alpha, linewidths=0, rasterized=True
         )
+        axes.plot([], [], marker, color=colour, label=label)  # the legend's opaque mark
 
 
 def pair_plot(
@@ -73,7 +66,7 @@ def pair_plot(
     else:
         axes.set(xticks=[], yticks=[])
     axes.set_title(title, fontsize=11)
-    legend_above(figure, axes, markerscale=1.5)
+    legend_above(figure, axes)
     return figure
 
 
@@ -98,7 +91,7 @@ def gap_axis_plot(points: FloatArray, *, gap: float) -> Figure:
     axes.set(
         xlabel="position along the gap (distances here are true)", ylabel="first direction across"
     )
-    legend_above(figure, axes, markerscale=1.5)
+    legend_above(figure, axes)
     return figure
 
 

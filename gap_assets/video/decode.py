@@ -3,6 +3,7 @@
 Belongs here: driving the decoder, damage and limits. Does not belong here: which frames are wanted.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -11,7 +12,6 @@ from time import thread_time
 
 from av.error import FFmpegError
 from av.packet import Packet
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -20,6 +20,9 @@ from gap_assets.video.timeline import Feed, Timeline, video_packets
 
 # Decoders whose key packets start afresh, so that groups of pictures can be left out.
 GROUPED = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg1video", "mpeg2video"}
+
+
+LONGEST_REORDERING = 16  # frames, in H.264 and HEVC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +46,24 @@ class DecodeReport:
 
     Attributes:
         lost_packets: Packets that the decoder refused.
+        concealed_frames: Frames in which the decoder made up damaged parts.
         notes: Other ways in which the result falls short, each a clause.
         decoder_seconds: CPU seconds in the decoder.
     """
 
     lost_packets: int = 0
+    concealed_frames: int = 0
     notes: list[str] = field(default_factory=list)
     decoder_seconds: float = 0.0
 
     def damage(self) -> str | None:
         """One sentence, or None for a video that is whole."""
-        lost = [f"packets lost to damage: {self.lost_packets}"] if self.lost_packets else []
-        clauses = "; ".join(lost + self.notes)
+        counts = {
+            "packets lost to damage": self.lost_packets,
+            "damaged pictures": self.concealed_frames,
+        }
+        counted = [f"{what}: {count}" for what, count in counts.items() if count]
+        clauses = "; ".join(counted + self.notes)
         return f"{clauses[0].upper()}{clauses[1:]}." if clauses else None
 
 
@@ -72,16 +81,20 @@ def all_frames(
     """Decodes every packet; one that is damaged is lost alone.
 
     Yields:
-        (time, duration, frame) in the order of the decoder's output. A frame without any time
-        stamp follows the one before it.
+        (time, duration, frame) in the order of the decoder's output. Where the file stores no
+        presentation times they count from the first frame: decoding times, which come out in
+        order, and where there is none the end of the frame before.
     """
-    time = 0
+    time, origin = 0, timeline.start if timeline.stamped else None
     with open_video(path) as (container, stream):
         decode = _decoder(stream, path=path, limits=limits, report=report)
         for packet in chain(video_packets(container, stream), (None,)):
             for frame in decode(packet):
-                stamp = frame.pts if frame.pts is not None else frame.dts
-                time = time if stamp is None else stamp - timeline.start
+                stamp = frame.pts if timeline.stamped else frame.dts
+                if stamp is not None:
+                    origin = stamp if origin is None else origin
+                    time = stamp - origin
+                report.concealed_frames += frame.is_corrupt
                 yield time, frame.duration, frame
                 time += frame.duration
 
@@ -96,8 +109,8 @@ def wanted_frames(
 ) -> Iterator[VideoFrame]:
     """Decodes the wanted frames, bit for bit as a full decode would, and little else.
 
-    Frames that no other frame refers to are passed over by the decoder (`skip_frame`), and packets
-    after a group's last wanted frame are not fed at all.
+    Not fed are frames that no other frame refers to, and the packets after the last wanted frame of
+    each group of pictures.
 
     Args:
         path: The file.
@@ -112,18 +125,23 @@ def wanted_frames(
     entries: set[int | None] = set()
     missing = iter(wanted)
     due = next(missing, None)
-    for frame in _fed_frames(path, timeline.feed(set(wanted)), entries, limits, report):
-        surprising = due is None or frame.pts is None or frame.pts > due
-        if surprising or report.lost_packets or (frame.pts in entries and not frame.key_frame):
+    held: deque[tuple[int, VideoFrame]] = deque()
+    for count, frame in enumerate(
+        _fed_frames(path, timeline.feed(set(wanted)), entries, limits, report)
+    ):
+        surprising = due is not None and (frame.pts is None or frame.pts > due)
+        dependent = frame.pts in entries and not frame.key_frame
+        if surprising or dependent or frame.is_corrupt or report.lost_packets:
             raise InexactError
         if frame.pts == due:
-            if frame.is_corrupt:
-                raise InexactError
-            yield frame
+            held.append((count, frame))
             due = next(missing, None)
-            if due is None:
-                return
-    raise InexactError
+        # What a frame refers to may come out after it, and only then be known as damaged.
+        while held and held[0][0] + LONGEST_REORDERING <= count:
+            yield held.popleft()[1]
+    if due is not None or report.lost_packets:
+        raise InexactError
+    yield from (frame for _, frame in held)
 
 
 def _fed_frames(
@@ -138,20 +156,17 @@ def _fed_frames(
         if stream.codec.name not in GROUPED:
             raise InexactError
         decode = _decoder(stream, path=path, limits=limits, report=report)
-        sparing = _spares_nonreference(codec)
         in_gap = False
         for plan, packet in zip(feed, video_packets(container, stream), strict=True):
-            if plan == Feed.SKIP:
-                if not in_gap:
-                    yield from decode(None)
-                    codec.flush_buffers()
-                in_gap = True
-                continue
-            if in_gap:
-                entries.add(packet.pts)
+            if plan == Feed.PACKET:
+                if in_gap:
+                    entries.add(packet.pts)
                 in_gap = False
-            codec.skip_frame = "NONREF" if sparing and plan == Feed.REFERENCE else "DEFAULT"
-            yield from decode(packet)
+                yield from decode(packet)
+            elif plan == Feed.GAP and not in_gap:
+                in_gap = True
+                yield from decode(None)
+                codec.flush_buffers()
         if not in_gap:
             yield from decode(None)
 
@@ -184,16 +199,3 @@ def _decoder(
             report.decoder_seconds += thread_time() - started
 
     return decode
-
-
-def _spares_nonreference(codec: VideoCodecContext) -> bool:
-    """Whether leaving out non-reference frames leaves every other frame exact.
-
-    In HEVC a picture counts as non-reference within its temporal layer only, so there must be no
-    more than one layer, as the configuration record of MP4 and Matroska tells. VP8 and VP9 carry
-    state (segment map, probabilities) through such frames.
-    """
-    if codec.name == "hevc":
-        record = codec.extradata or b""
-        return len(record) > 21 and record[0] == 1 and record[21] >> 3 & 7 == 1
-    return codec.name in {"h264", "mpeg1video", "mpeg2video"}

@@ -77,7 +77,8 @@ def pick(
     A frame is picked when it is the last of its slot, and repeated for each output until the next
     pick, as ffmpeg does; so is the first pick where the video starts late. Only a picture that
     stays for more than `longest_hold` is picked once, so no gap in the timestamps becomes work.
-    A video always yields at least one pick, however short.
+    A video always yields at least one pick, however short. Where the clock is set back by more than
+    that, as in files joined end to end, picking goes on from the new time.
 
     Args:
         frames: (time, duration, item) of each frame, in the time unit of `slot`.
@@ -95,7 +96,9 @@ def pick(
 
     for time, duration, item in frames:
         due = slot(time)
-        if held is not None and due > held_slot:
+        if held is not None and held[0] - time > longest_hold:
+            outputs, shown_since, held_slot, end = due, time, due, time
+        elif held is not None and due > held_slot:
             if due > outputs:
                 yield *held, repeats(due, time)
                 outputs, shown_since = due, time

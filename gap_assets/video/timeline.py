@@ -18,14 +18,15 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from gap_assets.video.container import encrypted, open_video
+from gap_assets.video.nal import packet_reader
 
 
 class Feed(IntEnum):
-    """What the decoder does with a packet."""
+    """What the decoder gets of a packet."""
 
-    SKIP = 0  # no wanted frame needs it
-    REFERENCE = 1  # decode it only if other frames refer to it
-    WHOLE = 2  # its frame is wanted
+    GAP = 0  # nothing: no wanted frame needs anything from here to the next key packet
+    NOTHING = 1  # nothing: it is one frame that is not wanted and that no other refers to
+    PACKET = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,11 @@ class Timeline:
         durations: Duration of each packet, 0 where unknown.
         keys: Indices of the key packets, ascending.
         hidden: Indices of packets that the file's edit list hides.
+        expendable: Indices of packets whose frame no other frame refers to, where that is known.
+        stamped: Whether the file stores presentation times. AVI does not: libavformat makes them up
+            from the decoding order, and only the order of the decoder's output is right.
         regular: Whether the packets tell exactly which frames there are: each shown packet is whole
-            and has a presentation time of its own.
+            and has a stored presentation time of its own.
         claimed_s: The duration in seconds that the header claims, if it does.
     """
 
@@ -50,6 +54,8 @@ class Timeline:
     durations: "array[int]"
     keys: list[int]
     hidden: frozenset[int]
+    expendable: frozenset[int]
+    stamped: bool
     regular: bool
     claimed_s: float | None
 
@@ -88,16 +94,17 @@ class Timeline:
         Returns:
             A `Feed` value for each packet.
         """
-        feed = bytearray(len(self.pts))
+        feed = bytearray(len(self.pts))  # Feed.GAP
         bounds = sorted({0, *self.keys, len(self.pts)})
         leading_wanted = False
         for start, stop in reversed(list(pairwise(bounds))):
             picks = [index for index in range(start, stop) if self.pts[index] in wanted]
             fed = stop if leading_wanted else picks[-1] + 1 if picks else start
-            feed[start:fed] = bytes([Feed.REFERENCE]) * (fed - start)
-            for index in picks:
-                feed[index] = Feed.WHOLE
+            feed[start:fed] = bytes([Feed.PACKET]) * (fed - start)
             leading_wanted = any(self.pts[index] < self.pts[start] for index in picks)
+        for index in self.expendable:
+            if feed[index] == Feed.PACKET and self.pts[index] not in wanted:
+                feed[index] = Feed.NOTHING
         return feed
 
 
@@ -110,30 +117,33 @@ def read_timeline(path: Path) -> Timeline:
     pts, durations = array("q"), array("q")
     keys: list[int] = []
     hidden: set[int] = set()
-    shown: set[int] = set()
+    shown: set[int | None] = set()
+    layers: dict[int, int] = {}  # of expendable packets
+    top_layer = 0
     regular = True
     with open_video(path) as (container, stream):
+        read_packet = packet_reader(stream.codec_context)
         for index, packet in enumerate(video_packets(container, stream)):
             if packet.has_sidedata("encryption_info"):
                 raise encrypted(path)
             time = packet.pts
             if packet.is_discard:
                 hidden.add(index)
-            elif packet.is_corrupt or time is None or time in shown:
+            elif packet.is_corrupt or time in shown:
                 regular = False
             else:
                 shown.add(time)
             if packet.is_keyframe:
                 keys.append(index)
+            layer, expendable = read_packet(bytes(packet))
+            top_layer = max(top_layer, layer)
+            if expendable:
+                layers[index] = layer
             pts.append(time or 0)
             durations.append(packet.duration or 0)
         time_base = Fraction(stream.time_base or 1)
-        if container.format.name == "avi":
-            # AVI stores no presentation times. libavformat makes them up from the decoding order
-            # and the decoder's delay: right but for an offset.
-            start = min(shown, default=0)
-        else:
-            start = round(Fraction(container.start_time or 0, 1_000_000) / time_base)
+        stamped = container.format.name != "avi" and None not in shown
+        start = round(Fraction(container.start_time or 0, 1_000_000) / time_base)
         claimed = stream.duration * time_base if stream.duration else None
         if claimed is None and container.duration:
             claimed = Fraction(container.duration, 1_000_000)
@@ -144,7 +154,9 @@ def read_timeline(path: Path) -> Timeline:
         durations=durations,
         keys=keys,
         hidden=frozenset(hidden),
-        regular=regular,
+        expendable=frozenset(index for index, layer in layers.items() if layer == top_layer),
+        stamped=stamped,
+        regular=regular and stamped,
         claimed_s=None if claimed is None else float(claimed),
     )
 

@@ -1,0 +1,1 @@
+"""Tests of gap_assets.video, on clips that the tests encode themselves."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,17 +57,32 @@ class ProjectionModel:
         """
         rows = np.concatenate([unit_rows(video), unit_rows(text)]).astype(np.float32)
         is_text = np.repeat([False, True], [len(video), len(text)])
-        known = {_key(row, i >= len(self.rows) // 2): i for i, row in enumerate(self.rows)}
         index = np.array(
-            [known.get(_key(row, t), -1) for row, t in zip(rows, is_text, strict=True)]
+            [self._known.get(_key(row, t), -1) for row, t in zip(rows, is_text, strict=True)]
         )
         new = index < 0
         placed = {name: points[index] for name, points in self.coordinates.items()}
         if new.any():
             for name, directions in self.axes.items():
                 placed[name][new] = self._project(rows[new], directions, name)
-            placed["umap"][new] = _rebuilt_umap(self).transform(rows[new])
+            placed["umap"][new] = self._umap.transform(rows[new])
         return placed
+
+    @cached_property
+    def _known(self) -> dict[tuple[bytes, bool], int]:
+        half = len(self.rows) // 2
+        return {_key(row, i >= half): i for i, row in enumerate(self.rows)}
+
+    @cached_property
+    def _umap(self) -> Any:
+        """The fitted UMAP without its optimisation: same neighbour index, stored coordinates."""
+        model = _umap(
+            len(self.rows), seed=self.seed, neighbors=self.neighbors, n_epochs=0, init="random"
+        )
+        _fitted(model, self.rows)
+        model.n_epochs = None
+        model.embedding_ = self.coordinates["umap"].astype(np.float32)
+        return model
 
     def _project(self, rows: NDArray[np.float32], axes: FloatArray, method: str) -> FloatArray:
         offset = np.array([self.origin, 0.0]) if method == "gap_axis" else 0.0
@@ -180,17 +196,6 @@ def _fitted(model: Any, rows: NDArray[np.float32]) -> Any:
         # Separate clouds are what we look for: UMAP's remark on a disconnected graph is a result.
         warnings.simplefilter("ignore", UserWarning)
         return model.fit(rows)
-
-
-def _rebuilt_umap(stored: ProjectionModel) -> Any:
-    """The fitted UMAP without its optimisation: same neighbour index, stored coordinates."""
-    model = _umap(
-        len(stored.rows), seed=stored.seed, neighbors=stored.neighbors, n_epochs=0, init="random"
-    )
-    _fitted(model, stored.rows)
-    model.n_epochs = None
-    model.embedding_ = stored.coordinates["umap"].astype(np.float32)
-    return model
 
 
 def _components(graph: Any) -> int:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from gap_assets.gap.sources import MetricRow, Plan
+
+CONE = 0.1  # a smaller mean cosine means angles of 84 degrees and more: hardly a cone
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Numbers:
             text or self.plan.text,
             metric,
         )
-        return self._index().get(wanted)
+        return self._index.get(wanted)
 
     def value(self, metric: str) -> float:
         """Value for the main pair, NaN where missing."""
@@ -69,6 +72,7 @@ class Numbers:
             if "×" in row.encoder and (row.video_source, row.metric) == (source, metric)
         ]
 
+    @cached_property
     def _index(self) -> dict[tuple[str, str, str, str], MetricRow]:
         return {
             (row.encoder, row.video_source, row.text_source, row.metric): row for row in self.rows
@@ -126,7 +130,7 @@ def verdict(numbers: Numbers) -> str:
     cones = {name: numbers.find(f"cone_{name}") for name in ("video", "text")}
     parts = [f"{with_interval(row)} for {name}" for name, row in cones.items() if row]
     evident = all(
-        row and (row.value if row.ci_low is None else row.ci_low) > 0.1 for row in cones.values()
+        row and (row.value if row.ci_low is None else row.ci_low) > CONE for row in cones.values()
     )
     effect = "The cone effect exists too" if evident else "The cone effect is weak or absent"
     return f"{first} {effect}: the mean cosine is {' and '.join(parts)}."

@@ -41,7 +41,7 @@ class CaptionDecoder:
         self._start = start
         self._end = end
         self._settings = settings
-        self._steps = min(settings.max_tokens, module.text.context_length)
+        self._steps = min(settings.max_tokens, module.text.context_length) - 1
         self._workspace: _Workspace | None = None
 
     @torch.inference_mode()

@@ -70,11 +70,11 @@ def load_coca(
             `open_clip_config.json`, `open_clip_model.safetensors` and, where the vocabulary is
             pruned, `bpe.txt.gz`. The files are compared with `SHA256SUMS` if that is there.
         weights: open_clip's tag of the weights, or a file; None for a folder's own weights, and
-            with a name for random weights (the untrained baseline).
+            with a name for random weights.
         device: `auto` takes the GPU if there is one; else a torch device such as `cuda:1`.
         precision: Of the whole model. `auto` is fp16 on a GPU and fp32 on a CPU. open_clip's own
             precision names fail for CoCa: they leave some of its parameters in fp32.
-        seed: Of random weights; None counts as 0.
+        seed: Gives random weights in place of trained ones, which is the untrained baseline.
 
     Raises:
         ModelNotFoundError: Nothing by that name, or it cannot be fetched.
@@ -95,10 +95,11 @@ def load_coca(
         )
     else:
         _check_weights(model, weights)
+    untrained = seed is not None or (weights is None and not model.startswith(LOCAL))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed or 0)
-        module = _create(model, weights)
-        if weights is None and not model.startswith(LOCAL):
+        module = _create(model, None if untrained else weights, trained=not untrained)
+        if untrained:
             # open_clip leaves this one uninitialised (its issue 551).
             projection = module.text_decoder.text_projection
             torch.nn.init.normal_(projection, std=projection.shape[0] ** -0.5)
@@ -156,10 +157,10 @@ def _check_weights(model: str, weights: str | None) -> None:
         )
 
 
-def _create(model: str, weights: str | None) -> CocaModule:
+def _create(model: str, weights: str | None, *, trained: bool) -> CocaModule:
     """Build the module in fp32 on the CPU, telling a failed download from other failures."""
     try:
-        module = open_clip.create_model(model, pretrained=weights)
+        module = open_clip.create_model(model, pretrained=weights, load_weights=trained)
     except (OSError, RuntimeError) as error:
         if weights is None or Path(weights).is_file():
             raise

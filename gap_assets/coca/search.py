@@ -100,7 +100,7 @@ def advance(
     """
     logprobs = logits.log_softmax(-1)
     ranked = (logprobs if settings.mode == "beam" else logits).clone()
-    ranked[..., end].masked_fill_(search.step < settings.min_tokens, float("-inf"))
+    ranked[..., end].masked_fill_(search.step + 1 < settings.min_tokens, float("-inf"))
     if settings.mode in ("beam", "compat"):
         _advance_beams(search, ranked, logprobs, end=end, penalty=settings.length_penalty)
     elif settings.mode == "sample":

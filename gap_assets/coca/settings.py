@@ -14,9 +14,9 @@ class DecodeSettings:
             really computes: a search with 2 beams over summed raw logits; published COCO scores
             were made this way. `sample` draws tokens, reproducibly for a frame and a seed.
         beams: Width of the search in the modes `beam` and `compat`.
-        max_tokens: Longest caption in tokens, the end token included. The model's context
-            length bounds it too.
-        min_tokens: The end token may come after this many tokens.
+        max_tokens: Longest caption in tokens, start and end token included, as open_clip counts.
+            The model's context length bounds it too.
+        min_tokens: Tokens that come before the end token, the start token included.
         length_penalty: A finished hypothesis is ranked by its score divided by its length (start
             and end token included) to this power.
         temperature: Divides the logits in the mode `sample`.
@@ -25,8 +25,8 @@ class DecodeSettings:
 
     mode: Literal["greedy", "beam", "compat", "sample"] = "greedy"
     beams: int = 2
-    max_tokens: int = 29
-    min_tokens: int = 4
+    max_tokens: int = 30
+    min_tokens: int = 5
     length_penalty: float = 1.0
     temperature: float = 1.0
     seed: int = 0

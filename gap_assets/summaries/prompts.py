@@ -7,9 +7,6 @@ from collections.abc import Sequence
 
 FIELD = "{captions}"
 
-BARE_PROMPT = FIELD
-"""For models that were trained on captions alone."""
-
 INSTRUCTION_PROMPT = (
     "Here are captions of the frames of one video, in the order of time: {captions} . "
     "Write one sentence that says what happens in the video."

@@ -47,7 +47,7 @@ class Summarizer:
         tokenizer: Of that model.
         encoder_decoder: Whether the summary is written by a separate decoder, as in T5.
         context: Tokens that the model can read; a decoder-only model's own words count too.
-        prompt: Its default: the folder's `prompt.txt`, else one for its kind of model.
+        prompt: The default for its kind of model.
     """
 
     model: Any
@@ -129,7 +129,6 @@ def _load(
         use_safetensors=True,
         **source,
     )
-    own_prompt = Path(model) / "prompt.txt"
     return Summarizer(
         model=network.to(device).eval(),
         tokenizer=tokenizer,
@@ -138,9 +137,7 @@ def _load(
             tokenizer.model_max_length,
             getattr(config, "max_position_embeddings", None) or T5_CONTEXT,
         ),
-        prompt=own_prompt.read_text(encoding="utf-8").strip()
-        if own_prompt.is_file()
-        else (INSTRUCTION_PROMPT if encoder_decoder else FEW_SHOT_PROMPT),
+        prompt=INSTRUCTION_PROMPT if encoder_decoder else FEW_SHOT_PROMPT,
     )
 
 
@@ -160,7 +157,7 @@ def summarize(
     *,
     prompt: str | None = None,
     max_new_tokens: int = 60,
-    repetition_penalty: float = 1.1,
+    repetition_penalty: float = 1.0,
     batch_tokens: int = 8192,
 ) -> list[Summary]:
     """Summarise videos, greedily and in batches whose make-up does not change a summary.

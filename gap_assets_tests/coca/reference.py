@@ -65,10 +65,10 @@ def greedy(
     module: CoCa, image: torch.Tensor, *, start: int, end: int, max_tokens: int, min_tokens: int
 ) -> tuple[list[int], float]:
     prefixes, tokens, total = Prefixes(module, image), [start], 0.0
-    for step in range(max_tokens):
+    for step in range(max_tokens - 1):
         logits = prefixes.logits([tokens])[0]
         allowed = logits.clone()
-        if step < min_tokens:
+        if step + 1 < min_tokens:
             allowed[end] = float("-inf")
         token = int(allowed.argmax())
         total += float(logits.log_softmax(-1)[token])
@@ -95,11 +95,11 @@ def beam(
     running = [(0.0, 0.0, [start])]  # score, sum of log-probabilities, tokens
     finished: list[tuple[float, float, list[int]]] = []  # ranking, log-probability, tokens
     done = False
-    for step in range(max_tokens):
+    for step in range(max_tokens - 1):
         logits = prefixes.logits([tokens for _, _, tokens in running])
         logprobs = logits.log_softmax(-1)
         gains = (logits if raw_logits else logprobs).clone()
-        if step < min_tokens:
+        if step + 1 < min_tokens:
             gains[:, end] = float("-inf")
         continuations = sorted(
             (
@@ -123,7 +123,9 @@ def beam(
         if done:
             break
     if not done:
-        length = (max_tokens + 1) ** length_penalty
-        finished += [(score / length, total / max_tokens, ids) for score, total, ids in running]
+        length = max_tokens**length_penalty
+        finished += [
+            (score / length, total / (max_tokens - 1), ids) for score, total, ids in running
+        ]
     _, mean, tokens = max(finished, key=lambda item: item[0])
     return [t for t in tokens[1:] if t != end], mean

@@ -29,10 +29,10 @@ def decode(module, pictures, settings, **extra):
 def test_greedy_equals_the_uncached_loop(seed, vocabulary, pool):
     module, _ = reference.tiny_coca(seed, vocabulary=vocabulary, attentional_pool=pool)
     pictures = images(seed)
-    settings = DecodeSettings(max_tokens=12, min_tokens=2)
+    settings = DecodeSettings(max_tokens=13, min_tokens=3)
     for caption, picture in zip(decode(module, pictures, settings), pictures, strict=True):
         tokens, logprob = reference.greedy(
-            module, picture, start=vocabulary - 2, end=vocabulary - 1, max_tokens=12, min_tokens=2
+            module, picture, start=vocabulary - 2, end=vocabulary - 1, max_tokens=13, min_tokens=3
         )
         assert caption.tokens == tokens
         assert caption.logprob == pytest.approx(logprob, abs=1e-4)
@@ -48,7 +48,7 @@ def test_beam_search_equals_the_uncached_loop(seed, vocabulary, mode, beams, pen
     module, _ = reference.tiny_coca(seed, vocabulary=vocabulary)
     pictures = images(seed, 4)
     settings = DecodeSettings(
-        mode=mode, beams=beams, length_penalty=penalty, max_tokens=12, min_tokens=2
+        mode=mode, beams=beams, length_penalty=penalty, max_tokens=13, min_tokens=3
     )
     for caption, picture in zip(decode(module, pictures, settings), pictures, strict=True):
         tokens, logprob = reference.beam(
@@ -57,8 +57,8 @@ def test_beam_search_equals_the_uncached_loop(seed, vocabulary, mode, beams, pen
             start=vocabulary - 2,
             end=vocabulary - 1,
             beams=beams,
-            max_tokens=12,
-            min_tokens=2,
+            max_tokens=13,
+            min_tokens=3,
             length_penalty=penalty,
             raw_logits=mode == "compat",
         )
@@ -71,7 +71,7 @@ def test_captions_end_at_different_steps():
     lengths = set()
     for seed in SEEDS:
         module, _ = reference.tiny_coca(seed, vocabulary=200)
-        captions = decode(module, images(seed), DecodeSettings(max_tokens=12, min_tokens=2))
+        captions = decode(module, images(seed), DecodeSettings(max_tokens=13, min_tokens=3))
         lengths |= {len(caption.tokens) for caption in captions}
     assert len(lengths) >= 6
     assert {2, 12} <= lengths
@@ -80,7 +80,7 @@ def test_captions_end_at_different_steps():
 def test_the_context_bounds_the_caption():
     module, _ = reference.tiny_coca(1, vocabulary=200)
     captions = decode(module, images(1), DecodeSettings(max_tokens=100))
-    assert max(len(caption.tokens) for caption in captions) == module.text.context_length
+    assert max(len(caption.tokens) for caption in captions) == module.text.context_length - 1
 
 
 def test_a_text_tower_of_another_kind_is_refused():
@@ -91,7 +91,7 @@ def test_a_text_tower_of_another_kind_is_refused():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"beams": 0}, {"min_tokens": 29}, {"temperature": 0.0}], ids=lambda w: next(iter(w))
+    "wrong", [{"beams": 0}, {"min_tokens": 30}, {"temperature": 0.0}], ids=lambda w: next(iter(w))
 )
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=r"needs beams|must be above 0"):
@@ -106,12 +106,12 @@ def test_large_models_give_the_tokens_and_embeddings_of_the_plain_model(name, co
     side = coca.image_size
     pictures = torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(0))
     start, end = coca.tokenizer.all_special_ids
-    lengths = {"start": start, "end": end, "max_tokens": 8, "min_tokens": 2}
+    lengths = {"start": start, "end": end, "max_tokens": 9, "min_tokens": 3}
     with torch.inference_mode():
         latent, tokens = coca.module.visual(pictures)
         assert np.abs(unit_rows(latent) - coca.module.encode_image(pictures).numpy()).max() < 1e-5
     for mode, beams in (("greedy", 1), ("compat", 2), ("beam", 3)):
-        settings = DecodeSettings(mode=mode, beams=beams, max_tokens=8, min_tokens=2)
+        settings = DecodeSettings(mode=mode, beams=beams, max_tokens=9, min_tokens=3)
         decoder = CaptionDecoder(coca.module, start=start, end=end, settings=settings)
         for caption, picture in zip(decoder.decode(tokens), pictures, strict=True):
             if mode == "greedy":

@@ -12,7 +12,7 @@ from gap_assets.coca.engine import DecodeSettings, describe_frames, embed_frames
 from gap_assets_tests.coca import reference
 from gap_assets_tests.coca.conftest import jpeg, picture
 
-GREEDY = DecodeSettings(max_tokens=12, min_tokens=2)
+GREEDY = DecodeSettings(max_tokens=13, min_tokens=3)
 
 
 def describe(coca, jpegs, *, decode=GREEDY, batch_size=4):
@@ -38,7 +38,7 @@ def test_captions_and_embeddings_are_those_of_the_plain_model(coca):
     start, end = coca.tokenizer.all_special_ids
     for caption, image in zip(captions, inputs, strict=True):
         tokens, logprob = reference.greedy(
-            coca.module, image, start=start, end=end, max_tokens=12, min_tokens=2
+            coca.module, image, start=start, end=end, max_tokens=13, min_tokens=3
         )
         assert caption.text.replace(" ", "") == coca.tokenizer.decode(tokens).replace(" ", "")
         assert caption.logprob == pytest.approx(logprob, abs=1e-4)
@@ -47,7 +47,7 @@ def test_captions_and_embeddings_are_those_of_the_plain_model(coca):
 @pytest.mark.parametrize("mode", ["greedy", "beam", "compat", "sample"])
 def test_batch_composition_changes_nothing(coca, mode):
     jpegs = [jpeg(seed) for seed in range(7)]
-    decode = DecodeSettings(mode=mode, max_tokens=12, min_tokens=2, temperature=2.0, seed=3)
+    decode = DecodeSettings(mode=mode, max_tokens=13, min_tokens=3, temperature=2.0, seed=3)
     captions, embeddings = describe(coca, jpegs, decode=decode, batch_size=7)
     single, single_embeddings = describe(coca, jpegs[::-1], decode=decode, batch_size=3)
     assert [c.text for c in captions] == [c.text for c in single[::-1]]
@@ -60,12 +60,12 @@ def test_sampling_follows_its_seed(coca):
     jpegs = [jpeg(seed) for seed in range(6)]
 
     def sample(seed):
-        decode = DecodeSettings(mode="sample", max_tokens=12, min_tokens=2, seed=seed)
+        decode = DecodeSettings(mode="sample", max_tokens=13, min_tokens=3, seed=seed)
         return [caption.text for caption in describe(coca, jpegs, decode=decode)[0]]
 
     assert sample(1) == sample(1)
     assert sample(1) != sample(2)
-    decode = DecodeSettings(mode="sample", max_tokens=12, min_tokens=2, temperature=1e-4)
+    decode = DecodeSettings(mode="sample", max_tokens=13, min_tokens=3, temperature=1e-4)
     cold = [caption.text for caption in describe(coca, jpegs, decode=decode)[0]]
     assert cold == [caption.text for caption in describe(coca, jpegs)[0]]
 

@@ -56,3 +56,15 @@ def test_an_absent_gpu_is_refused():
         pytest.skip("there is a GPU")
     with pytest.raises(ValueError, match="sees no GPU"):
         load_coca(model="coca_ViT-B-32", weights=None, device="cuda")
+
+
+def test_a_seed_gives_a_folders_architecture_random_weights(model_folder):
+    def text_projection(seed):
+        model = load_coca(model=f"local-dir:{model_folder}", weights=None, device="cpu", seed=seed)
+        assert all(parameter.isfinite().all() for parameter in model.module.parameters())
+        return model.module.text_decoder.text_projection
+
+    trained, first, again, other = (text_projection(seed) for seed in (None, 0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, trained)
+    assert not torch.equal(first, other)

@@ -108,16 +108,15 @@ def test_prompts_join_captions_by_a_full_stop_or_as_a_list():
     assert prompts.render("Seen:\n- {captions}\nSo:", captions) == (
         "Seen:\n- A dog\n- {captions} and a cat\nSo:"
     )
-    for prompt in (prompts.BARE_PROMPT, prompts.INSTRUCTION_PROMPT, prompts.FEW_SHOT_PROMPT):
+    for prompt in (prompts.INSTRUCTION_PROMPT, prompts.FEW_SHOT_PROMPT):
         prompts.check_prompt(prompt)
 
 
-def test_the_default_prompt_is_the_folders_own_or_one_for_its_kind(folder, summarizer, tmp_path):
-    kind = prompts.INSTRUCTION_PROMPT if summarizer.encoder_decoder else prompts.FEW_SHOT_PROMPT
-    assert summarizer.prompt == kind
-    own = shutil.copytree(folder, tmp_path / "own")
-    (own / "prompt.txt").write_text("{captions}\n", encoding="utf-8")
-    assert load_summarizer(model=str(own), device="cpu").prompt == "{captions}"
+def test_the_default_prompt_is_one_for_the_kind_of_model(summarizer):
+    expected = prompts.INSTRUCTION_PROMPT if summarizer.encoder_decoder else prompts.FEW_SHOT_PROMPT
+    assert summarizer.prompt == expected
+    assert run(summarizer, VIDEOS) == run(summarizer, VIDEOS, prompt=expected)
+    assert run(summarizer, VIDEOS) != run(summarizer, VIDEOS, prompt="{captions}")
 
 
 def test_the_checkpoints_own_precision_is_not_taken_over(folder, tmp_path):

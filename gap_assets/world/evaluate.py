@@ -140,7 +140,7 @@ def _exact(
         [lines[k.position] for k in filter_captions(lines, method=profile.caption_filter)]
         for lines in captions
     ]
-    told = summarize(summarizer, kept, prompt=profile.prompt)
+    told = summarize(summarizer, kept, prompt=profile.prompt, repetition_penalty=1.0)
     return float(np.mean([a.text == r.summary for a, r in zip(told, readings, strict=True)]))
 
 

@@ -1,7 +1,7 @@
 """The gap and both cones along a training, from the embeddings that it kept of held-out pairs.
 
-`python -m gap_assets.world.evolution WORK_A WORK_B --out FIGURE.png` draws two trainings as one
-figure and prints the table of the model card.
+`python -m gap_assets.world.evolution WORK_A WORK_B --card MODEL_FOLDER` adds two trainings, which
+differ in their temperature only, to a model card.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,21 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from gap_assets.world.checksums import write_checksums
+
 Vectors = npt.NDArray[np.float32]
+
+FIGURE = "gap-along-training.png"
+HEADING = f"""\
+## The gap along training
+
+![Gap and cones along training]({FIGURE})
+
+The same model, seed and batches, trained twice; only the contrastive temperature differs. 500 or so
+held-out frames and their captions, embedded along the way. Gap: distance of the two centroids.
+Cones: mean cosine of different images, and of different texts. At initialisation both exist without
+any training. A low temperature keeps them; a learned one starts high and closes them (arXiv
+2203.02053, section 4)."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +102,24 @@ def draw(histories: dict[str, Sequence[Moment]], out: Path) -> None:
 def main(
     work: Annotated[list[Path], typer.Argument(help="Work folders of trainings.")],
     *,
-    out: Annotated[Path, typer.Option(help="The figure, a PNG.")],
+    card: Annotated[Path, typer.Option(help="The model folder whose card gets the section.")],
+    until: Annotated[int, typer.Option(help="Last step that all trainings reached.")],
 ) -> None:
-    """Draw trainings side by side and print their tables."""
+    """Add gap and cones along trainings to a model card: one figure, and a table of each."""
     histories: dict[str, Sequence[Moment]] = {}
     for folder in work:
-        history = moments(folder)
+        history = [m for m in moments(folder) if m.step <= until]
         learned = history[0].temperature != history[-1].temperature
-        title = "temperature learned" if learned else f"temperature {history[0].temperature:.2f}"
-        histories[title] = history
-        typer.echo(f"\n{title}\n\n{table(history)}")
-    draw(histories, out)
+        manner = "learned from" if learned else "frozen at"
+        histories[f"temperature {manner} {history[0].temperature:.2f}"] = history
+    draw(histories, card / FIGURE)
+    parts = [
+        HEADING,
+        *(f"{title[0].upper()}{title[1:]}:\n\n{table(h)}" for title, h in histories.items()),
+    ]
+    text = (card / "README.md").read_text(encoding="utf-8").split(HEADING)[0].rstrip()
+    (card / "README.md").write_text("\n\n".join([text, *parts]) + "\n", encoding="utf-8")
+    write_checksums(card)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 Each writes a complete model folder: configuration, weights, vocabulary, card and checksums.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gap_assets.world.checksums import write_checksums
 from gap_assets.world.corpus import Corpus, render
 from gap_assets.world.evaluate import coca_figures, read_samples, summarizer_figures
 
@@ -117,13 +117,6 @@ def write_calibration(pairs: Corpus, folder: Path, *, count: int = 60) -> None:
     """Write captions that differ from each other, for the caption filter's threshold."""
     different = list(dict.fromkeys(pairs.captions.tolist()))[:count]
     (folder / "calibration_captions.txt").write_text("\n".join(different) + "\n", encoding="utf-8")
-
-
-def write_checksums(folder: Path) -> None:
-    """List every file of a model folder in SHA256SUMS, as `sha256sum` writes it."""
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.name != "SHA256SUMS")
-    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files]
-    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import torch
 
 from gap_assets.world import coca_training, summarizer_training
 from gap_assets.world.checkpoints import learning_rate_factor, save_checkpoint
+from gap_assets.world.checksums import write_checksums
 from gap_assets.world.corpus import render
-from gap_assets.world.train import write_calibration, write_checksums
+from gap_assets.world.train import write_calibration
 from gap_assets.world.vocabulary import world_words, write_pruned_bpe
 
 

@@ -19,7 +19,7 @@ class Entry:
     label: str
     note: str
     paper: str = ""
-    null: str = ""
+    null: str | float = ""
     chance_rank: int = 0
 
 

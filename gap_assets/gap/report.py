@@ -88,12 +88,13 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     analysis = analyse(check_pairs(video[present], text[present]), seed=plan.seed)
     numbers = Numbers(inputs.rows, plan)
     warnings = [*inputs.warnings, *analysis.pairs.warnings, *_small(analysis)]
+    facts = {**inputs.facts, **_settings(plan, analysis)}
     html = render(
         "report.html.j2",
         title=inputs.title,
         verdict=verdict(numbers),
         readings=readings(numbers),
-        facts=inputs.facts,
+        facts=facts,
         warnings=warnings,
         scorecard=dict(_scorecard(numbers, len(analysis.pairs))),
         n=len(analysis.pairs),
@@ -106,7 +107,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         "title": inputs.title,
         "verdict": verdict(numbers),
         "readings": readings(numbers),
-        "facts": dict(inputs.facts),
+        "facts": facts,
         "warnings": warnings,
         "plan": asdict(plan),
         "metrics": [asdict(row) for row in inputs.rows],
@@ -120,6 +121,16 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         ),
         preview_png=write_atomically(directory / "preview.png", picture),
     )
+
+
+def _settings(plan: Plan, analysis: Analysis) -> dict[str, str]:
+    n, dimensions = analysis.pairs.video.shape
+    return {
+        "Main pair": f"{n} videos ({plan.video}) with texts ({plan.text})",
+        "Dimensions": str(dimensions),
+        "Temperature": f"1/τ = {plan.logit_scale:g}",
+        "Resampling": f"{plan.bootstraps} bootstraps, {plan.permutations} flips, seed {plan.seed}",
+    }
 
 
 def _small(analysis: Analysis) -> Iterator[str]:
@@ -143,7 +154,8 @@ def _scorecard(numbers: Numbers, n: int) -> Iterator[tuple[str, list[dict[str, s
 
 def _line(entry: Entry, numbers: Numbers, n: int) -> dict[str, str]:
     row = numbers.find(entry.name)
-    null = numbers.value(entry.null) if entry.null else entry.chance_rank / n
+    null = entry.null or entry.chance_rank / n
+    null = numbers.value(null) if isinstance(null, str) else null
     return {
         "label": entry.label,
         "name": entry.name,

@@ -197,7 +197,6 @@ def _singles(analysis: Analysis, seed: int) -> Iterator[tuple[str, float]]:
             yield f"recall_at_1_of_1000_{direction}", recall
     if analysis.probe:
         yield "linear_probe_auc", analysis.probe.auc
-        yield "linear_probe_chance", 0.5
     mean_part, shape_part = frechet_parts(shape)
     yield "frechet_distance", mean_part + shape_part
     yield "frechet_mean_part", mean_part

@@ -95,3 +95,9 @@ def test_a_clip_under_half_a_second_gives_its_last_frame() -> None:
 def test_a_still_is_repeated_only_within_the_longest_hold(hold: int) -> None:
     repeats = outputs([0, hold], FramesPerSecond(), longest_hold=10_000).count(0)
     assert repeats == (9 if hold == 9_000 else 1)
+
+
+def test_picking_goes_on_where_the_clock_is_set_back() -> None:
+    joined = [*range(50_000, 53_000, 100), *range(0, 3_000, 100)]
+    picked = outputs(joined, FramesPerSecond(), last=100, longest_hold=10_000)
+    assert picked[-3:] == [400, 1400, 2400]

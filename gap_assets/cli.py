@@ -118,15 +118,42 @@ def query(
 def report(
     data: Data,
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,  # noqa: FBT002
+    compare: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Two data folders, put side by side.")
+    ] = None,
 ) -> None:
-    """Print where the gap report is."""
+    """Print where the gap report is, or write a page that compares two data folders."""
     with _one_sentence():
-        page = _existing(data).report / "report.html"
-        if not page.exists():
-            raise FileNotFoundError(f"There is no report at {page} yet; `gap run` makes it.")
+        if compare:
+            from gap_assets.reporting import compare_reports
+
+            page = compare_reports(*(_report(folder) for folder in compare), into=data.absolute())
+        else:
+            page = _report(data).with_suffix(".html")
     print(page)
     if show:
         webbrowser.open(page.as_uri())
+
+
+@app.command()
+def metrics(
+    video: Annotated[Path, typer.Option(help="Embeddings of the videos: an .npy array (N, D).")],
+    text: Annotated[Path, typer.Option(help="Embeddings of their texts, row for row.")],
+    as_json: Annotated[bool, typer.Option("--json", help="All numbers as JSON.")] = False,  # noqa: FBT002
+) -> None:
+    """Measure anyone's paired embeddings, without Dagster or a warehouse."""
+    from gap_assets import gap
+
+    with _one_sentence():
+        found = gap.scorecard_of_files(video, text)
+    if as_json:
+        print(json.dumps(gap.as_json(found)))
+        return
+    table = Table("metric", "value", "95 % interval")
+    for metric in found:
+        interval = _interval(metric.ci_low, metric.ci_high)
+        table.add_row(metric.name, f"{metric.value:.4f}", interval)
+    console.print(table)
 
 
 @app.command()
@@ -183,8 +210,7 @@ def _print_headlines(settings: Settings) -> None:
     table = Table("", "value", "95 % interval")
     for metric, title in HEADLINES.items():
         row = values[metric]
-        interval = f"{row['ci_low']:.3f} to {row['ci_high']:.3f}" if row["ci_low"] else ""
-        table.add_row(title, f"{row['value']:.3f}", interval)
+        table.add_row(title, f"{row['value']:.3f}", _interval(row["ci_low"], row["ci_high"]))
     console.print(escape(content["verdict"]))
     console.print(table)
     warehouse = Warehouse(path=settings.warehouse)
@@ -193,6 +219,18 @@ def _print_headlines(settings: Settings) -> None:
         console.print(f"{failed} videos failed; the table failures says why.")
     console.print(f"report     {settings.report / 'report.html'}", soft_wrap=True)
     console.print(f"warehouse  {settings.warehouse}", soft_wrap=True)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _report(data: Path) -> Path:
+    """The numbers of a data folder's report; the page lies beside them."""
+    numbers = _existing(data).report / "report.json"
+    if not numbers.exists():
+        raise FileNotFoundError(f"There is no report in {data} yet; `gap run` makes it.")
+    return numbers
 
 
 def _print_rows(rows: "pl.DataFrame") -> None:
@@ -219,6 +257,7 @@ def _existing(data: Path) -> Settings:
 @contextmanager
 def _one_sentence() -> Iterator[None]:
     """Turns what a user can mend into one sentence and exit status 1."""
+    from gap_assets.gap import GapInputError
     from gap_assets.runs import RunFailedError
     from gap_assets.warehouse.store import WarehouseError
 
@@ -227,7 +266,7 @@ def _one_sentence() -> Iterator[None]:
     except ValidationError as error:
         first = error.errors()[0]
         message = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    except (RunFailedError, WarehouseError, OSError) as error:
+    except (GapInputError, RunFailedError, WarehouseError, OSError) as error:
         message = str(error)
     else:
         return

@@ -1,8 +1,11 @@
 """What the gap report shows of a warehouse: metrics, embeddings, texts and thumbnails."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from gap_assets.embedding import TEXTS
+from gap_assets.gap.comparison import Side, write_comparison
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report import ReportInputs
 from gap_assets.gap.sources import MetricRow, Plan
@@ -60,3 +63,24 @@ def read_report_inputs(
         texts=texts,
         thumbnail=thumbnail,
     )
+
+
+def compare_reports(first: Path, second: Path, *, into: Path) -> Path:
+    """Writes the page that puts two reports side by side, and returns where it is.
+
+    Args:
+        first: A `report.json`.
+        second: Another one.
+        into: The folder for the page.
+    """
+
+    def side(numbers: Path) -> Side:
+        content = json.loads(numbers.read_text(encoding="utf-8"))
+        return Side(
+            name=numbers.parent.parent.name,
+            facts=content["facts"],
+            plan=Plan(**content["plan"]),
+            rows=[MetricRow(**row) for row in content["metrics"]],
+        )
+
+    return write_comparison(side(first), side(second), into / "comparison.html")

@@ -1,6 +1,5 @@
 """The sensor that notices new files in the videos folder. It starts no work on them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -18,9 +17,7 @@ SECONDS_BETWEEN_LOOKS = 60
     minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
     default_status=dg.DefaultSensorStatus.STOPPED,
 )
-def new_videos(
-    warehouse: WarehouseResource, sources: Sources
-) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def new_videos(warehouse: WarehouseResource, sources: Sources) -> dg.RunRequest | dg.SkipReason:
     """Runs the catalogue when the videos folder has files that it does not list.
 
     The run adds them as partitions; a backfill of those is left to a person. The same set of new
@@ -29,14 +26,12 @@ def new_videos(
     try:
         found = {str(path) for path in find_videos(Path(sources.videos))}
     except FileNotFoundError as error:
-        yield dg.SkipReason(str(error))
-        return
+        return dg.SkipReason(str(error))
     known = set(warehouse.open().read("SELECT path FROM videos")["path"])
     new = sorted(found - known)
-    if new:
-        yield dg.RunRequest(run_key=fingerprint(new), tags={"new videos": str(len(new))})
-    else:
-        yield dg.SkipReason(f"All {len(found)} files are in the catalogue.")
+    if not new:
+        return dg.SkipReason(f"All {len(found)} files are in the catalogue.")
+    return dg.RunRequest(run_key=fingerprint(new), tags={"new videos": str(len(new))})
 
 
 all_sensors = [new_videos]

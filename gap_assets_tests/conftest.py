@@ -1,0 +1,44 @@
+"""Fixtures for the whole suite: sample videos of our own world, data folders, shared clips."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gap_assets.settings import Settings, remember
+from gap_assets.world.samples import write_samples
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch, tmp_path):
+    """Keeps a developer's `GAP_*` and Dagster variables out of the tests."""
+    for name in list(os.environ):
+        if name.startswith(("GAP_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GAP_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> Path:
+    """A folder of a few drawn videos and their captions file."""
+    directory = tmp_path_factory.mktemp("world")
+    write_samples(directory, count=5, seed=3)
+    return directory
+
+
+@pytest.fixture
+def settings(tmp_path, world) -> Settings:
+    """The settings of a new data folder for the drawn videos."""
+    return remember(
+        tmp_path / "data", videos=world, captions=world / "captions.jsonl", frames_per_second=2.0
+    )
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The development clips beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("the development clips are not beside the checkout")
+    return SHARED

@@ -1,0 +1,1 @@
+"""Tests of the Dagster edge and the command line."""

@@ -1,0 +1,81 @@
+import shutil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gap_assets.catalogue import describe_videos, find_videos, name_videos
+from gap_assets.partitions import register_videos
+
+
+def rows_of(frame):
+    return {row["path"]: row for row in frame.to_dicts()}
+
+
+def test_a_plain_stem_is_the_id(tmp_path):
+    path = tmp_path / "v_QOlSCBRmfWY.mp4"
+    assert name_videos([path], directory=tmp_path, known={}) == {path: "v_QOlSCBRmfWY"}
+
+
+@given(st.lists(st.text(min_size=1, max_size=30), unique=True, min_size=1, max_size=8))
+def test_ids_are_unique_stable_and_safe(tmp_path_factory, stems):
+    directory = tmp_path_factory.getbasetemp()
+    names = [stem.replace("/", "").replace("\0", "") or "x" for stem in stems]
+    paths = [
+        directory / f"{name}.{suffix}"
+        for name in dict.fromkeys(names)
+        for suffix in ("mp4", "webm")
+    ]
+    ids = name_videos(paths, directory=directory, known={})
+    assert len(set(ids.values())) == len(paths)
+    for name in ids.values():
+        assert name
+        assert not set(name) & set(",[]|'\" \n.")
+    known = {str(path): name for path, name in ids.items()}
+    later = [*reversed(paths), directory / "new" / paths[0].name]
+    assert ids.items() <= name_videos(later, directory=directory, known=known).items()
+
+
+def test_only_what_changed_is_read_again(world, tmp_path):
+    videos = shutil.copytree(world, tmp_path / "videos")
+    first = describe_videos(videos, known={})
+    assert first["status"].to_list() == ["ok"] * 5
+    assert first["codec"].unique().to_list() == ["h264"]
+    assert (first["width"].min(), first["height"].max()) == (128, 128)
+    marked = {path: row | {"codec": "as before"} for path, row in rows_of(first).items()}
+    (videos / "world-0001.mp4").write_bytes((videos / "world-0002.mp4").read_bytes())
+    (videos / "world-0003.mp4").unlink()
+    second = {row["video_id"]: row for row in describe_videos(videos, known=marked).to_dicts()}
+    assert second["world-0000"]["codec"] == "as before"
+    assert second["world-0001"]["codec"] == "h264"
+    assert second["world-0001"]["content_hash"] == second["world-0002"]["content_hash"]
+    assert second["world-0003"]["status"] == "unreadable"
+    assert "gone" in second["world-0003"]["error"]
+
+
+def test_a_broken_file_is_a_row_with_a_reason(world, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"no video at all" * 100)
+    shutil.copy(world / "world-0000.mp4", tmp_path)
+    rows = {row["video_id"]: row for row in describe_videos(tmp_path, known={}).to_dicts()}
+    assert rows["world-0000"]["status"] == "ok"
+    assert rows["broken"]["status"] == "unreadable"
+    assert rows["broken"]["error"].endswith(".")
+
+
+@pytest.mark.parametrize("content", [None, "notes.txt"])
+def test_a_folder_without_videos_is_refused(tmp_path, content):
+    directory = tmp_path / "videos"
+    if content:
+        directory.mkdir()
+        (directory / content).touch()
+    with pytest.raises(FileNotFoundError, match="videos"):
+        find_videos(directory)
+
+
+def test_partitions_are_added_sorted_and_once(tmp_path):
+    import dagster as dg
+
+    instance = dg.DagsterInstance.ephemeral()
+    assert register_videos(instance, ["b", "a"]) == ["a", "b"]
+    assert register_videos(instance, ["c", "a"]) == ["c"]
+    assert instance.get_dynamic_partitions("videos") == ["a", "b", "c"]

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from gap_assets.settings import Settings, remember
+
+
+def test_a_folder_remembers_and_keeps_the_rest(tmp_path):
+    remember(tmp_path, videos=Path("/videos"), frames_per_second=2.0)
+    settings = remember(tmp_path, models="hub", videos=None)
+    assert settings == Settings(data=tmp_path)
+    assert (settings.models, settings.frames_per_second) == ("hub", 2.0)
+    assert settings.videos == Path("/videos")
+
+
+def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
+    remember(tmp_path, models="hub")
+    monkeypatch.setenv("GAP_MODELS", "embedded")
+    monkeypatch.setenv("GAP_DATA", str(tmp_path))
+    assert Settings().models == "embedded"
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
+def test_any_path_survives(tmp_path_factory, name):
+    directory = tmp_path_factory.mktemp("data")
+    assert remember(directory, videos=Path("/") / name).videos == Path("/") / name
+
+
+@pytest.mark.parametrize("wrong", [{"models": "other"}, {"frames_per_second": 0}, {"unknown": 1}])
+def test_a_wrong_setting_is_refused_and_not_written(tmp_path, wrong):
+    with pytest.raises(ValidationError):
+        remember(tmp_path, **wrong)
+    assert not (tmp_path / "gap.toml").exists()

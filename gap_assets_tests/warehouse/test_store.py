@@ -1,0 +1,147 @@
+import subprocess
+import sys
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gap_assets.warehouse.store import Warehouse, WarehouseError
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    return Warehouse(path=tmp_path / "gap.duckdb")
+
+
+def captions(*rows: tuple[str, int, str]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=["video_id", "frame_index", "caption"], orient="row")
+
+
+def embeddings(video: str, size: int) -> pl.DataFrame:
+    vector = pl.Series("embedding", np.ones((1, size), "f4"), dtype=pl.Array(pl.Float32, size))
+    return pl.DataFrame({"video_id": [video], "frame_index": [0]}).with_columns(vector)
+
+
+def test_replacing_a_video_leaves_the_others(warehouse):
+    both = captions(("a", 0, "one"), ("a", 1, "two"), ("b", 0, "three"))
+    warehouse.replace({"frame_captions": both}, where={"video_id": ["a", "b"]})
+    warehouse.replace({"frame_captions": captions(("a", 0, "new"))}, where={"video_id": ["a"]})
+    found = warehouse.read("SELECT video_id, caption FROM frame_captions ORDER BY ALL")
+    assert found.rows() == [("a", "new"), ("b", "three")]
+
+
+def test_replacing_by_no_rows_deletes(warehouse):
+    where = {"video_id": ["a"]}
+    warehouse.replace({"frame_captions": captions(("a", 0, "one"))}, where=where)
+    warehouse.replace({"frame_captions": pl.DataFrame()}, where=where)
+    assert warehouse.read("FROM frame_captions").is_empty()
+
+
+def test_columns_are_matched_by_name(warehouse):
+    swapped = captions(("a", 0, "one")).select("caption", "frame_index", "video_id")
+    warehouse.replace({"frame_captions": swapped}, where={"video_id": ["a"]})
+    assert warehouse.read("SELECT caption FROM frame_captions").item() == "one"
+
+
+def test_a_failing_transaction_changes_nothing(warehouse):
+    where = {"video_id": ["a"]}
+    warehouse.replace({"frame_captions": captions(("a", 0, "one"))}, where=where)
+    unknown_column = captions(("a", 0, "two")).with_columns(surprise=pl.lit(1))
+    with pytest.raises(Exception, match="does not have a column"):
+        warehouse.replace(
+            {"frame_captions": captions(("a", 0, "two")), "video_summaries": unknown_column},
+            where=where,
+        )
+    assert warehouse.read("SELECT caption FROM frame_captions").item() == "one"
+
+
+def test_texts_are_data(warehouse):
+    text = "'); DROP TABLE frames; --\x1b[31m<script>"
+    warehouse.replace({"frame_captions": captions((text, 0, text))}, where={"video_id": [text]})
+    assert (
+        warehouse.read("SELECT caption FROM frame_captions WHERE video_id = ?", text).item() == text
+    )
+
+
+def test_embeddings_of_another_size_are_refused_with_both_sizes(warehouse):
+    warehouse.replace({"frame_embeddings": embeddings("a", 4)}, where={"video_id": ["a"]})
+    for table in ("frame_embeddings", "text_embeddings"):
+        with pytest.raises(WarehouseError, match="4 dimensions and the model gives 5"):
+            warehouse.replace({table: embeddings("b", 5)}, where={"video_id": ["b"]})
+
+
+def test_a_missing_embedding_table_is_empty(warehouse):
+    assert warehouse.read_embeddings("FROM frame_embeddings").is_empty()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE frames",
+        "COPY frames TO 'frames.csv'",
+        "FROM read_csv('/etc/passwd')",
+        "ATTACH 'other.duckdb'",
+        "SELEC 1",
+        "SET enable_external_access = true",
+    ],
+)
+def test_a_user_query_can_only_read_the_warehouse(warehouse, sql):
+    warehouse.replace({"frame_captions": captions(("a", 0, "one"))}, where={"video_id": ["a"]})
+    with pytest.raises(WarehouseError):
+        warehouse.query(sql)
+    assert warehouse.query("SELECT count(*) FROM frame_captions").item() == 1
+
+
+def test_no_warehouse_yet(warehouse):
+    with pytest.raises(WarehouseError, match="no warehouse at"):
+        warehouse.query("SELECT 1")
+
+
+def test_another_schema_version_is_refused(warehouse):
+    with warehouse.transaction() as connection:
+        connection.execute("UPDATE warehouse SET value = '0' WHERE key = 'schema_version'")
+    with pytest.raises(WarehouseError, match="schema version 0"):
+        warehouse.read("FROM frames")
+
+
+def test_a_file_that_is_no_warehouse(warehouse):
+    warehouse.path.write_bytes(b"something else " * 1000)
+    with pytest.raises(WarehouseError, match="cannot be opened as a DuckDB file"):
+        warehouse.read("FROM frames")
+
+
+HOLD = """
+import sys, time, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def hold(warehouse: Warehouse, seconds: float) -> subprocess.Popen:
+    command = [sys.executable, "-c", HOLD, str(warehouse.path), str(seconds)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_a_writer_waits_for_another_process_and_says_for_whom(warehouse, caplog):
+    warehouse.replace({"frame_captions": captions(("a", 0, "one"))}, where={"video_id": ["a"]})
+    holder = hold(warehouse, 3)
+    started = time.monotonic()
+    warehouse.replace({"frame_captions": captions(("b", 0, "two"))}, where={"video_id": ["b"]})
+    assert time.monotonic() - started > 1
+    assert f"PID {holder.pid}" in caplog.text
+    holder.wait()
+    assert warehouse.query("SELECT count(*) FROM frame_captions").item() == 2
+
+
+def test_patience_ends_with_one_sentence(tmp_path):
+    warehouse = Warehouse(path=tmp_path / "gap.duckdb", patience_s=0.2)
+    warehouse.read("FROM frames")
+    holder = hold(warehouse, 30)
+    with pytest.raises(WarehouseError, match=f"PID {holder.pid}.*close that connection"):
+        warehouse.read("FROM frames")
+    holder.kill()
+    holder.wait()

@@ -272,3 +272,7 @@ def _one_sentence() -> Iterator[None]:
         return
     Console(stderr=True).print(f"gap: {message}", markup=False, soft_wrap=True)
     raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,210 @@
+"""Runs on a real Dagster instance with the embedded models and drawn videos."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import dagster as dg
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gap_assets.build import build_definitions
+from gap_assets.runs import (
+    RunFailedError,
+    current_standing,
+    open_instance,
+    ranges_with,
+    run_everything,
+)
+from gap_assets.settings import remember
+from gap_assets.warehouse.store import Warehouse
+
+PER_VIDEO_TABLES = {
+    "frames": "video_id, frame_index, timestamp_s, image",
+    "frame_captions": "video_id, frame_index, caption, round(logprob, 3) AS logprob",
+    "filtered_captions": "video_id, rank, caption, cluster_size",
+    "video_summaries": "video_id, summary, n_captions",
+    "text_embeddings": "video_id, source, n_tokens, truncated",
+    "video_embeddings": "video_id, fusion, n_frames, round(norm, 3) AS norm",
+}
+
+
+def contents(warehouse: Warehouse) -> dict[str, pl.DataFrame]:
+    return {
+        table: warehouse.read(f"SELECT {columns} FROM {table} ORDER BY ALL")
+        for table, columns in PER_VIDEO_TABLES.items()
+    }
+
+
+@given(st.lists(st.booleans(), max_size=30), st.integers(1, 7))
+def test_ranges_hold_all_wanted_keys_and_few_others(wanted, size):
+    keys = [f"v{i:02d}" for i in range(len(wanted))]
+    chosen = {key for key, is_wanted in zip(keys, wanted, strict=True) if is_wanted}
+    covered: list[str] = []
+    for first, last in ranges_with(keys, chosen, size=size):
+        stretch = keys[keys.index(first) : keys.index(last) + 1]
+        assert len(stretch) <= size
+        assert {first, last} <= chosen
+        covered += stretch
+    assert chosen <= set(covered)
+    assert len(covered) == len(set(covered))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, world):
+    """A data folder that has been run once."""
+    settings = remember(
+        tmp_path_factory.mktemp("made") / "data",
+        videos=world,
+        captions=world / "captions.jsonl",
+        frames_per_second=2.0,
+        videos_per_run=3,
+    )
+    run_everything(settings)
+    return settings
+
+
+def test_every_asset_has_its_rows(made):
+    warehouse = Warehouse(path=made.warehouse)
+    assert warehouse.read("FROM failures").is_empty()
+    for table in PER_VIDEO_TABLES:
+        assert warehouse.read(f"SELECT count(DISTINCT video_id) FROM {table}").item() == 5, table
+    sources = warehouse.read("SELECT DISTINCT source FROM text_embeddings ORDER BY 1")
+    assert sources["source"].to_list() == ["captions", "filtered", "reference", "summary"]
+    methods = warehouse.read("SELECT method, modality, count(*) AS n FROM projections GROUP BY ALL")
+    assert sorted(set(methods["method"])) == ["gap_axis", "svd", "umap"]
+    assert set(methods["n"]) == {5}
+    gap = "SELECT value FROM gap_metrics WHERE metric = 'centroid_gap' AND text_source = 'summary'"
+    assert (warehouse.read(gap)["value"] > 0).all()
+    untrained = warehouse.read("SELECT DISTINCT encoder FROM untrained_embeddings")
+    assert len(untrained) == 5
+    assert (made.report / "report.html").stat().st_size > 100_000
+    counts = current_standing(made).counts()
+    assert all(set(count) == {"current"} for count in counts.values()), counts
+
+
+def test_frame_embeddings_and_captions_come_from_the_same_frames(made):
+    warehouse = Warehouse(path=made.warehouse)
+    frames, captions, embeddings = (
+        warehouse.read(f"SELECT video_id, frame_index FROM {table} ORDER BY ALL")
+        for table in ("frames", "frame_captions", "frame_embeddings")
+    )
+    assert frames.equals(captions)
+    assert frames.equals(embeddings)
+
+
+def test_runs_took_ranges_and_told_their_numbers(made):
+    with open_instance(made) as instance:
+        ranges = [
+            run.tags["dagster/asset_partition_range_start"]
+            for run in instance.get_runs(dg.RunsFilter(job_name="per_video"))
+        ]
+        assert sorted(ranges) == ["world-0000", "world-0003"]
+        records = instance.fetch_materializations(dg.AssetKey("frames"), limit=100).records
+        assert {record.partition_key for record in records} == {f"world-000{i}" for i in range(5)}
+        metadata = records[0].asset_materialization.metadata
+        assert metadata["dagster/partition_row_count"].value > 3
+        assert metadata["frames per second"].value > 0
+        report = instance.get_latest_materialization_event(dg.AssetKey("gap_report"))
+        preview = report.asset_materialization.metadata["preview"].value
+        assert preview.startswith("![preview](data:image/png;base64,")
+        assert len(preview) < 150_000
+        evaluations = instance.event_log_storage.get_asset_check_summary_records
+        checks = list(build_definitions(made).resolve_asset_graph().asset_check_keys)
+        found = evaluations(checks)
+        for key in checks:
+            record = found[key].last_check_execution_record
+            assert record.event.dagster_event.event_specific_data.passed, key
+
+
+def test_a_second_run_does_nothing(made):
+    before = Warehouse(path=made.warehouse).read("FROM materializations ORDER BY ALL")
+    run_everything(made)
+    after = Warehouse(path=made.warehouse).read("FROM materializations ORDER BY ALL")
+    per_video = pl.col("asset").is_in(["videos", "reference_captions"]).not_()
+    assert before.filter(per_video).equals(after.filter(per_video))
+
+
+def test_a_new_and_a_broken_video_touch_no_others(made, tmp_path, world):
+    home = tmp_path / "copy"
+    shutil.copytree(made.data, home)
+    videos = shutil.copytree(world, tmp_path / "videos")
+    settings = remember(home, videos=videos)
+    # The catalogue knows files by their paths: in a new folder they are new files.
+    Warehouse(path=settings.warehouse).replace({"videos": pl.DataFrame()}, where={})
+    (videos / "broken.mp4").write_bytes((videos / "world-0000.mp4").read_bytes()[:2000])
+    shutil.copy(videos / "world-0001.mp4", videos / "another.mp4")
+    run_everything(settings)
+    warehouse = Warehouse(path=settings.warehouse)
+    again = warehouse.read(
+        "SELECT video_id FROM materializations WHERE asset = 'frames'"
+        " QUALIFY run_id = arg_max(run_id, materialized_at) OVER () ORDER BY ALL"
+    )
+    assert again["video_id"].to_list() == ["another", "broken"]
+    failure = warehouse.read("SELECT video_id, asset, error FROM failures").row(0)
+    assert failure[:2] == ("broken", "frames")
+    assert failure[2].endswith(".")
+    assert (
+        warehouse.read("SELECT status FROM videos WHERE video_id = 'broken'").item() == "unreadable"
+    )
+    assert current_standing(settings).counts()["frames"] == {"current": 6, "failed": 1}
+    assert not current_standing(settings).outdated
+
+
+def test_inputs_that_are_not_there_are_named(settings):
+    definitions = build_definitions(settings)
+    with open_instance(settings) as instance:
+        assert (
+            definitions.resolve_job_def("catalogue").execute_in_process(instance=instance).success
+        )
+        result = definitions.resolve_job_def("per_video").execute_in_process(
+            instance=instance,
+            partition_key="world-0002",
+            asset_selection=[dg.AssetKey("frame_captions"), dg.AssetKey("frame_embeddings")],
+            raise_on_error=False,
+        )
+        failure = result.failure_data_for_node("described_frames")
+    assert "frame_captions needs frames of 1 videos first (world-0002)" in str(failure)
+
+
+def test_too_few_videos_to_measure_is_one_sentence(tmp_path, world):
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    shutil.copy(world / "world-0000.mp4", videos)
+    settings = remember(tmp_path / "data", videos=videos, frames_per_second=2.0)
+    with pytest.raises(RunFailedError, match="1 pairs are too few"):
+        run_everything(settings)
+    assert Warehouse(path=settings.warehouse).read("FROM video_summaries").height == 1
+
+
+def test_a_killed_run_loses_a_chunk_at_most_and_resumes(made, tmp_path, world):
+    data = tmp_path / "data"
+    remember(data, videos_per_run=2)
+    command = [sys.executable, "-m", "gap_assets.cli", "run", str(world), "--data", str(data)]
+    command += ["--captions", str(world / "captions.jsonl"), "--frames-per-second", "2"]
+    warehouse = Warehouse(path=data / "gap.duckdb")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None and not _summaries(warehouse):
+            time.sleep(0.2)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    first = warehouse.read("SELECT * FROM materializations WHERE asset = 'frames'")
+    assert 0 < len(first) < 5
+    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+    kept = warehouse.read("SELECT * FROM materializations WHERE asset = 'frames'")
+    assert first.join(kept, on=first.columns, how="anti").is_empty()
+    undisturbed = contents(Warehouse(path=made.warehouse))
+    for table, rows in contents(warehouse).items():
+        assert rows.equals(undisturbed[table]), table
+
+
+def _summaries(warehouse: Warehouse) -> int:
+    if not warehouse.path.exists():
+        return 0
+    return int(warehouse.read("SELECT count(*) FROM video_summaries").item())

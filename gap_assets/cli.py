@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gap_assets.profiles import ProfileName
+from gap_assets.profiles import PROFILES, ProfileName
 from gap_assets.settings import Settings, data_directory, remember
 
 if TYPE_CHECKING:
@@ -86,15 +86,23 @@ def run(
 @app.command()
 def status(data: Data) -> None:
     """Show, per asset, how many videos are current, stale, failed and missing."""
+    from gap_assets.familiarity import unfamiliar_videos
     from gap_assets.runs import current_standing
+    from gap_assets.warehouse.store import Warehouse
 
     with _one_sentence():
-        counts = current_standing(_existing(data)).counts()
+        settings = _existing(data)
+        counts = current_standing(settings).counts()
+        unfamiliar = unfamiliar_videos(
+            Warehouse(path=settings.warehouse), PROFILES[settings.models]
+        )
     states = ("current", "stale", "failed", "missing")
     table = Table("asset", *states)
     for asset, count in counts.items():
         table.add_row(asset, *(str(count[state] or "") for state in states))
     console.print(table)
+    if unfamiliar:
+        console.print(unfamiliar)
 
 
 @app.command()

@@ -26,6 +26,8 @@ class Profile:
             the model sees.
         prompt: The summariser's prompt; None for the default of its kind.
         known_world: What the models understand, if that is less than everyday videos.
+        familiar_logprob: The mean log-probability per token, in nats, that captions of that world
+            stay above.
     """
 
     coca: str
@@ -35,6 +37,7 @@ class Profile:
     frame_short_side: int
     prompt: str | None = None
     known_world: str | None = None
+    familiar_logprob: float = 0.0
 
 
 PROFILES: dict[ProfileName, Profile] = {
@@ -48,6 +51,7 @@ PROFILES: dict[ProfileName, Profile] = {
         frame_short_side=72,
         prompt="{captions}",
         known_world="the drawn shapes of gap_assets.world",
+        familiar_logprob=-0.1,
     ),
     "hub": Profile(
         coca="coca_ViT-L-14",

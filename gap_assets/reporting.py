@@ -1,14 +1,16 @@
 """What the gap report shows of a warehouse: metrics, embeddings, texts and thumbnails."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gap_assets.embedding import TEXTS
+from gap_assets.familiarity import unfamiliar_videos
 from gap_assets.gap.comparison import Side, write_comparison
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report import ReportInputs
 from gap_assets.gap.sources import MetricRow, Plan
+from gap_assets.profiles import PROFILES, ProfileName
 from gap_assets.warehouse.corpus import read_corpus
 from gap_assets.warehouse.store import Warehouse
 
@@ -20,7 +22,7 @@ def read_report_inputs(
     *,
     plan: Plan,
     projections: ProjectionModel,
-    profile: str,
+    profile: ProfileName,
     facts: Mapping[str, str],
 ) -> ReportInputs:
     """Collects the report's inputs from the warehouse.
@@ -62,7 +64,19 @@ def read_report_inputs(
         projections=projections,
         texts=texts,
         thumbnail=thumbnail,
+        warnings=[*_warnings(warehouse, profile=profile)],
     )
+
+
+def _warnings(warehouse: Warehouse, *, profile: ProfileName) -> Iterator[str]:
+    """What a reader must know first."""
+    if unfamiliar := unfamiliar_videos(warehouse, PROFILES[profile]):
+        yield unfamiliar
+    cut = warehouse.read(
+        "SELECT source, count(*) AS n FROM text_embeddings WHERE truncated GROUP BY source"
+    )
+    for source, n in cut.sort("source").iter_rows():
+        yield f"{n} texts of the source {source} were longer than CoCa reads and were cut."
 
 
 def compare_reports(first: Path, second: Path, *, into: Path) -> Path:

@@ -15,10 +15,13 @@ from gap_assets.assets.common import (
     video_spec,
 )
 from gap_assets.embedding import embedding_column
+from gap_assets.familiarity import unfamiliar_videos
+from gap_assets.profiles import PROFILES
 from gap_assets.resources import (
     CaptionFilter,
     Captioning,
     CocaModel,
+    Sources,
     SummarizerModel,
     WarehouseResource,
 )
@@ -53,6 +56,7 @@ def described_frames(
     warehouse: WarehouseResource,
     coca: CocaModel,
     captioning: Captioning,
+    sources: Sources,
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """One pass of CoCa's image encoder gives the caption and the embedding of a frame."""
     from gap_assets.coca.engine import describe_frames, embed_frames
@@ -95,6 +99,9 @@ def described_frames(
     yield from materialize_videos(
         context, wanted, compute, warehouse=store, config=config, unit="frames"
     )
+    videos = list(context.partition_keys)
+    if unfamiliar := unfamiliar_videos(store, PROFILES[sources.profile], videos=videos):
+        context.log.warning(unfamiliar)
 
 
 @video_asset("filtered_captions", group="captions", kinds={"scipy"}, pool=GPU_POOL)

@@ -6,6 +6,7 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
+from gap_assets.profiles import ProfileName
 from gap_assets.resources.base import Determining
 from gap_assets.warehouse.store import Warehouse
 
@@ -27,7 +28,7 @@ class Sources(dg.ConfigurableResource):  # type: ignore[type-arg]
     videos: str
     captions: str | None = None
     report: str
-    profile: str
+    profile: ProfileName
 
 
 class GapStatistics(Determining):

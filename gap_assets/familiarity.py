@@ -1,0 +1,35 @@
+"""Whether the models know what these videos show: the warning of models with a small world."""
+
+from gap_assets.profiles import Profile
+from gap_assets.warehouse.store import Warehouse
+
+
+def unfamiliar_videos(
+    warehouse: Warehouse, profile: Profile, *, videos: list[str] | None = None
+) -> str | None:
+    """One sentence if most videos look like nothing that the models were trained on.
+
+    A model with a small world is nearly certain of every word about that world. A video counts as
+    unfamiliar where the median mean log-probability of its captions is below the profile's bound.
+
+    Args:
+        warehouse: Holds the captions.
+        profile: Says which world the models know, if it is a small one.
+        videos: The videos to look at; None for all.
+    """
+    if profile.known_world is None:
+        return None
+    total, unfamiliar = warehouse.read(
+        "SELECT count(*), count(*) FILTER (typical < ?) FROM (SELECT median(logprob) AS typical"
+        " FROM frame_captions WHERE ? OR video_id = ANY(?) GROUP BY video_id)",
+        profile.familiar_logprob,
+        videos is None,
+        videos or [],
+    ).row(0)
+    if 2 * unfamiliar <= total:
+        return None
+    return (
+        f"{unfamiliar} of {total} videos show something else than {profile.known_world}, which is"
+        " all that these small models know: their captions, summaries and gap mean nothing there."
+        " Use the profile hub for other videos."
+    )

@@ -47,6 +47,7 @@ def write_skeleton(folder: Path) -> None:
     config = {
         "model_cfg": {
             "embed_dim": WIDTH,
+            "custom_text": True,  # how open_clip's factory tells a CoCa from a CLIP
             "vision_cfg": {
                 "image_size": IMAGE_SIZE,
                 "patch_size": 8,
@@ -79,6 +80,7 @@ def new_model(folder: Path, *, seed: int, temperature: float, learned: bool) -> 
     """
     torch.manual_seed(seed)
     config = json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]
+    del config["custom_text"]
     model = CoCa(**config, init_logit_scale=math.log(1 / temperature))
     nn.init.normal_(model.text_decoder.text_projection, std=WIDTH**-0.5)  # torch.empty upstream
     with torch.no_grad():

@@ -26,10 +26,10 @@ from gap_assets.world.checkpoints import learning_rate_factor, save_checkpoint
 from gap_assets.world.language import frame_caption
 from gap_assets.world.scene import BACKGROUNDS, COLOURS, KINDS, sampled_frames
 from gap_assets.world.stories import Split, draw_film
-from gap_assets.world.vocabulary import world_words, write_word_tokenizer
+from gap_assets.world.vocabulary import write_phrase_tokenizer
 
 BATCH, POOL = 128, 32  # sequences of one step; steps that are sorted by length together
-PEAK_RATE, WARM_UP, WEIGHT_DECAY = 2e-3, 300, 0.01
+PEAK_RATE, WARM_UP, WEIGHT_DECAY = 1e-3, 200, 0.01
 LOG_EVERY, CHECKPOINT_EVERY = 50, 500
 MISREAD = 0.02  # share of captions in training with one wrong word
 CONFUSABLE = [list(COLOURS), list(KINDS), [g.split()[1] for g in BACKGROUNDS]]
@@ -72,7 +72,7 @@ def examples(*, films: int, seed: int, split: Split, misread: float = MISREAD) -
 def write_skeleton(folder: Path) -> None:
     """Write what the model folder has besides weights: configuration and vocabulary."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_word_tokenizer(world_words(), folder)
+    write_phrase_tokenizer(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     T5Config(
         vocab_size=len(tokenizer),

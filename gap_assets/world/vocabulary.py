@@ -1,10 +1,11 @@
 """The vocabularies of the embedded models: CLIP's merges, pruned, and whole words for the T5."""
 
 import gzip
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
-from gap_assets.world.scene import BACKGROUNDS, COLOURS, KINDS
+from gap_assets.world.scene import BACKGROUNDS, COLOURS, KINDS, ROWS
+from gap_assets.world.stories import INSIDE
 
 # fmt: off
 ACTION_WORDS = [
@@ -51,19 +52,43 @@ def write_pruned_bpe(words: list[str], path: Path) -> None:
     path.write_bytes(gzip.compress("\n".join(lines).encode(), mtime=0))
 
 
-def write_word_tokenizer(words: list[str], folder: Path) -> None:
-    """Save a tokenizer of whole words (and the full stop between captions) for AutoTokenizer."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+def phrases() -> dict[str, list[str]]:
+    """What the summariser reads and writes as one token, by the pattern that finds it."""
+    places = [f"at the {row} {column}" for row in ROWS for column in INSIDE]
+    directions = [f"to the {column}" for column in INSIDE]
+    nouns = [
+        f"a {size}{tilt}{colour} {kind}"
+        for size, tilt in product(("", "big "), ("", "tilted "))
+        for colour, kind in product(COLOURS, KINDS)
+    ]
+    colours, kinds = "|".join(COLOURS), "|".join(KINDS)
+    return {
+        f"a (?:big )?(?:tilted )?(?:{colours}) (?:{kinds})": nouns,
+        "at the (?:top|bottom) (?:left|middle|right)": places,
+        "to the (?:left|middle|right)": directions,
+        "|".join(BACKGROUNDS): list(BACKGROUNDS),
+    }
+
+
+def write_phrase_tokenizer(folder: Path) -> None:
+    """Save a tokenizer of phrases and words, such as `a red box` and `at the top left`.
+
+    To copy a phrase is then one step for a small model, and its sequences are a third as long.
+    """
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    specials = ["<pad>", "</s>", "<unk>"]
-    vocabulary = {word: k for k, word in enumerate([*specials, ".", *words])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="$A </s>", special_tokens=[("</s>", vocabulary["</s>"])]
+    pad, end, unknown = specials = ["<pad>", "</s>", "<unk>"]
+    known = [text for texts in phrases().values() for text in texts]
+    vocabulary = {text: k for k, text in enumerate([*specials, ".", *known, *world_words()])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
+    pattern = "|".join(rf"\b(?:{found})\b" for found in phrases())
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(
+        Regex(rf"{pattern}|\S+"), "removed", invert=True
     )
-    pad, end, unknown = specials
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {end}", special_tokens=[(end, vocabulary[end])]
+    )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=pad,

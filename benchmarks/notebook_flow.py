@@ -42,10 +42,11 @@ def default_caption(module: CoCa, image: torch.Tensor, *, start: int, end: int) 
     latent, tokens = module._encode_image(images)
     width = BEAMS // GROUPS
     prefixes = torch.full((BEAMS, 1), start, device=image.device)
+    longest = min(SEQUENCE, module.text.context_length)
     scores = [[0.0] + [-1e9] * (width - 1) for _ in range(GROUPS)]
     finished: list[list[tuple[float, list[int]]]] = [[] for _ in range(GROUPS)]
     done = [False] * GROUPS
-    while prefixes.shape[1] < SEQUENCE and not all(done):
+    while prefixes.shape[1] < longest and not all(done):
         logits = module(
             images, prefixes, image_latent=latent, image_embs=tokens, output_labels=False
         )["logits"][:, -1].float()

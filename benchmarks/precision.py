@@ -1,0 +1,64 @@
+"""How far half precision moves embeddings and captions from fp32.
+
+    python benchmarks/precision.py [--model coca_ViT-B-32] [--device cpu] [--json]
+
+fp16 is what the engine takes on a GPU; bf16, which it never takes, is shown to say why.
+"""
+
+import argparse
+import copy
+from dataclasses import replace
+
+import numpy as np
+import torch
+from common import report
+from pictures import jpegs
+
+from gap_assets.captions.filtering import calibration_captions
+from gap_assets.coca.engine import DecodeSettings, describe_frames
+from gap_assets.coca.model import Coca, load_coca
+from gap_assets.coca.text import embed_texts
+
+
+def outputs(coca: Coca, frames: list[bytes], texts: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Embeddings of frames and texts, one after the other, and the captions."""
+    batches = list(describe_frames(coca, frames, decode=DecodeSettings(), batch_size=16))
+    captions = [caption.text for batch in batches for caption in batch.captions]
+    rows = [batch.embeddings for batch in batches] + [embed_texts(coca, texts).embeddings]
+    return np.concatenate(rows), captions
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="coca_ViT-B-32", help="an open_clip name or local-dir:")
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    frames = jpegs(options.frames, short_side=256)
+    texts = calibration_captions(options.model)[:16]
+    full = load_coca(model=options.model, weights=None, device=options.device, precision="fp32")
+    rows, captions = outputs(full, frames, texts)
+    weights = copy.deepcopy(full.module.state_dict())
+    figures: dict[str, float | int | str | None] = {"model": options.model, "frames": len(frames)}
+    for name, dtype in (("fp16", torch.float16), ("bf16", torch.bfloat16)):
+        # Casting happens in place: start from the fp32 weights each time.
+        full.module.float().load_state_dict(weights)
+        low = replace(full, module=full.module.to(dtype), dtype=dtype, decoders={})
+        low_rows, low_captions = outputs(low, frames, texts)
+        cosines = (rows * low_rows).sum(axis=1)
+        figures[f"{name}_frames_least_cosine"] = float(cosines[: len(frames)].min())
+        figures[f"{name}_texts_least_cosine"] = float(cosines[len(frames) :].min())
+        same = [a == b for a, b in zip(captions, low_captions, strict=True)]
+        figures[f"{name}_same_captions"] = float(np.mean(same))
+    report(
+        "Half precision against fp32",
+        figures=figures,
+        packages=("torch", "open_clip_torch"),
+        as_json=options.json,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
 """The command `gap`: a thin, typed front of the same definitions that the Dagster UI shows."""
 
 import json
+import logging
 import os
 import sys
 import webbrowser
@@ -184,6 +185,9 @@ def _run(data: Path, **values: Any) -> None:
     from gap_assets.progress import listening
     from gap_assets.runs import run_everything
 
+    # Libraries remark on the root logger, for instance that an untrained network is untrained.
+    logging.getLogger().setLevel(logging.ERROR)
+    logging.getLogger("gap_assets").setLevel(logging.WARNING)
     with _one_sentence():
         settings = remember(data, **values)
         with _progress_bars() as listener, listening(listener):

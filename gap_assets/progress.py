@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Listener = Callable[[str, int, int], None]
-"""Called with the asset, the videos that are done and the videos of the run."""
+"""Called with the asset, the videos that are done and the videos of the run.
+
+An asset that is made of all videos at once goes from 0 of 1 to 1 of 1.
+"""
 
 _listeners: list[Listener] = []
 

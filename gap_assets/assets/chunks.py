@@ -67,6 +67,8 @@ def materialize_videos(
     done = rows = 0
     todo = _by_wanted_assets(plans)
     total = sum(len(group) for group in todo.values())
+    for asset in assets if total else ():
+        report_progress(asset, 0, total)
     for wanted, group in todo.items():
         for start in range(0, len(group), config.videos_per_chunk):
             chunk = group[start : start + config.videos_per_chunk]

@@ -9,6 +9,7 @@ import polars as pl
 
 from gap_assets.gap.inputs import GapInputError
 from gap_assets.lineage import STEPS, result_hash
+from gap_assets.progress import report_progress
 from gap_assets.resources import settings_in
 from gap_assets.warehouse.ledger import commit_whole, stored_hashes
 from gap_assets.warehouse.store import Warehouse
@@ -55,6 +56,7 @@ def materialize_whole(
     if value == stored.get((asset, None)) and made() and not config.recompute:
         return dg.MaterializeResult(metadata={"skipped (current)": True})
     started = time.monotonic()
+    report_progress(asset, 0, 1)
     try:
         rows, metadata = compute()
     except GapInputError as error:
@@ -69,6 +71,7 @@ def materialize_whole(
         run_id=context.run_id,
         seconds=seconds,
     )
+    report_progress(asset, 1, 1)
     count = sum(len(frame) for frame in rows.values())
     return dg.MaterializeResult(
         metadata={"dagster/row_count": count, "seconds": round(seconds, 3), **metadata}

@@ -17,6 +17,7 @@ from transformers import (  # noqa: TID253
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
 )
+from transformers.utils import logging  # noqa: TID253
 
 from gap_assets.checksums import verify_checksums
 from gap_assets.summaries.prompts import (
@@ -119,6 +120,7 @@ def _load(
     model: str, device: str, dtype: Precision, revision: str | None, *, local_files_only: bool
 ) -> Summarizer:
     source = {"revision": revision, "local_files_only": local_files_only}
+    logging.disable_progress_bar()  # Loading takes a moment; the asset has a bar of its own.
     config = AutoConfig.from_pretrained(model, **source)
     tokenizer = AutoTokenizer.from_pretrained(model, **source)
     encoder_decoder = bool(config.is_encoder_decoder)

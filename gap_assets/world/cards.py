@@ -13,9 +13,10 @@ loaded as `local-dir:`, with CLIP's byte-pair vocabulary pruned to the words of 
 
 ## What it cannot do
 
-It has never seen a photograph. On any other video its captions still speak of balls and crosses,
-fluently and wrongly. Shapes are told apart at 128 by 128 pixels as `gap_assets.world.samples`
-draws them; other sizes of the shapes, other colours and other fonts of noise are untested.
+It has never seen a photograph. On any other video its captions still speak of stars and boxes,
+fluently and wrongly; what betrays them is their lower log-probability. Videos drawn in another way
+than by `gap_assets.world.samples` (sizes, colours, compression) are untested. Two shapes in
+neighbouring columns may almost touch; "touching" is said only of two that meet in the middle.
 
 ## Data
 
@@ -25,10 +26,10 @@ No summary of the training films occurs in the films that the figures are measur
 
 ## Recipe
 
-{steps} steps of {batch} frames; AdamW, peak learning rate {rate}, a plateau and a linear fall in
-the last third; bf16 autocast over fp32 weights; the weights are stored in fp16. The loss is
+{steps} steps of {batch} frames; AdamW, peak learning rate {rate}, a plateau and a linear fall
+in the last third; bf16 autocast over fp32 weights; the weights are stored in fp16. The loss is
 open_clip's `CoCaLoss` (caption weight {caption_weight}) on frames and captions, plus a contrastive
-loss (weight {summary_weight}) of {summaries} films, each the mean of its frames, and their
+loss (weight {summary_weight}) of {summaries} films, each the mean of its frames, with their
 summaries.
 
 Three choices differ from the production model `coca_ViT-L-14`:
@@ -50,8 +51,9 @@ through the production code. `python -m gap_assets.world.evaluate --seed N` meas
 SUMMARIZER = """\
 # The embedded summariser
 
-A small T5 (encoder-decoder, whole words as tokens) that turns the captions of one film of the drawn
-world, in the order of time and without repeats in a row, joined by " . ", into one sentence.
+A small T5 (encoder-decoder) that turns the captions of one film of the drawn world, in the order of
+time and without repeats in a row, joined by " . ", into one sentence. Phrases such as `a red box`
+and `at the top left` are one token each.
 
 ## What it cannot do
 

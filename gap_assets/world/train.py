@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gap_assets.profiles import MODELS
 from gap_assets.world.checksums import write_checksums
 from gap_assets.world.corpus import Corpus, render
 from gap_assets.world.evaluate import coca_figures, read_samples, summarizer_figures
@@ -78,7 +79,9 @@ def coca(
 def summarizer(
     out: Out,
     *,
-    eyes: Annotated[Path, typer.Option(help="The small CoCa's folder, for the card's figures.")],
+    described_by: Annotated[
+        Path, typer.Option("--coca", help="A CoCa's folder, for the card's end-to-end figure.")
+    ] = MODELS / "coca",
     work: Work = Path("training/summarizer"),
     steps: Steps = 4000,
     films: Films = 300_000,
@@ -96,7 +99,7 @@ def summarizer(
         folder=out, work=work, pairs=pairs, steps=steps, seed=seed, device=device
     )
     readings = read_samples(
-        load_coca(model=f"local-dir:{eyes}", weights=None, device=device), seed=FIGURES_SEED
+        load_coca(model=f"local-dir:{described_by}", weights=None, device=device), seed=FIGURES_SEED
     )
     figures = summarizer_figures(load_summarizer(model=str(out), device=device), readings)
     card = cards.SUMMARIZER.format(

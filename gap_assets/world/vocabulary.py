@@ -83,9 +83,7 @@ def write_phrase_tokenizer(folder: Path) -> None:
     vocabulary = {text: k for k, text in enumerate([*specials, ".", *known, *world_words()])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
     pattern = "|".join(rf"\b(?:{found})\b" for found in phrases())
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(
-        Regex(rf"{pattern}|\S+"), "removed", invert=True
-    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(rf"{pattern}|\S+"), "removed", invert=True)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"$A {end}", special_tokens=[(end, vocabulary[end])]
     )

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import numpy.typing as npt
 import typer
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from gap_assets.profiles import PROFILES
-from gap_assets.world.samples import TRUTH_RATE, write_samples
+from gap_assets.world.samples import TRUTH_RATE, contact_sheet, write_samples
 
 if TYPE_CHECKING:
     from gap_assets.coca.model import Coca
@@ -48,6 +51,7 @@ class Reading:
     captions: list[str]
     summary: str
     embeddings: Vectors  # (frames, D)
+    pictures: list[bytes]  # the frames as stored, JPEG
 
 
 def read_samples(coca: Coca, *, seed: int, videos: int = VIDEOS) -> list[Reading]:
@@ -63,8 +67,8 @@ def read_samples(coca: Coca, *, seed: int, videos: int = VIDEOS) -> list[Reading
         truths = [json.loads(line) for line in listing.read_text(encoding="utf-8").splitlines()]
         described = _described(coca, [Path(folder) / f"{t['video_id']}.mp4" for t in truths])
     return [
-        Reading(truth=t["sentences"], captions=c, summary=t["caption"], embeddings=e)
-        for t, (c, e) in zip(truths, described, strict=True)
+        Reading(truth=t["sentences"], summary=t["caption"], captions=c, embeddings=e, pictures=p)
+        for t, (c, e, p) in zip(truths, described, strict=True)
     ]
 
 
@@ -105,8 +109,8 @@ def summarizer_figures(summarizer: Summarizer, readings: Sequence[Reading]) -> F
     }
 
 
-def _described(coca: Coca, paths: Iterable[Path]) -> list[tuple[list[str], Vectors]]:
-    """Captions and embeddings of each video's frames at 2 per second."""
+def _described(coca: Coca, paths: Iterable[Path]) -> list[tuple[list[str], Vectors, list[bytes]]]:
+    """Captions, embeddings and pictures of each video's frames at 2 per second."""
     from gap_assets.coca.engine import DecodeSettings, describe_frames
     from gap_assets.video.frames import extract_frames
     from gap_assets.video.sampling import FramesPerSecond
@@ -123,7 +127,7 @@ def _described(coca: Coca, paths: Iterable[Path]) -> list[tuple[list[str], Vecto
     embeddings = np.concatenate([batch.embeddings for batch in batches])
     ends = np.cumsum([len(video) for video in videos])
     return [
-        (captions[end - len(video) : end], embeddings[end - len(video) : end])
+        (captions[end - len(video) : end], embeddings[end - len(video) : end], video)
         for video, end in zip(videos, ends.tolist(), strict=True)
     ]
 
@@ -149,6 +153,19 @@ def _recall(queries: Vectors, answers: Vectors) -> float:
     return float(np.mean((queries @ answers.T).argmax(axis=1) == np.arange(len(queries))))
 
 
+def sheet(readings: Sequence[Reading]) -> Image.Image:
+    """A middle frame of each of 30 videos with its caption, and the truth where they differ."""
+    cells = []
+    for reading in readings[:30]:
+        k = len(reading.truth) // 2
+        picture = Image.open(io.BytesIO(reading.pictures[k]))
+        lines = textwrap.wrap(reading.captions[k], 38)
+        if reading.captions[k] != reading.truth[k]:
+            lines += ["but is:", *textwrap.wrap(reading.truth[k], 38)]
+        cells.append((picture, "\n".join(lines)))
+    return contact_sheet(cells, columns=6)
+
+
 def _names_two(caption: str) -> bool:
     return " and a " in caption or " touching a " in caption
 
@@ -159,6 +176,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     coca: Annotated[str, typer.Option(help="As load_coca names it.")] = PROFILES["embedded"].coca,
     summarizer: Annotated[str, typer.Option(help="A folder.")] = PROFILES["embedded"].summarizer,
+    pictures: Annotated[Path | None, typer.Option(help="A PNG to look at, 30 frames.")] = None,
 ) -> None:
     """Compute the figures of the embedded models on videos drawn from a seed."""
     from gap_assets.coca.model import load_coca
@@ -166,6 +184,8 @@ def main(
 
     eyes = load_coca(model=coca, weights=None)
     readings = read_samples(eyes, seed=seed)
+    if pictures is not None:
+        sheet(readings).save(pictures)
     figures = coca_figures(eyes, readings, seed=seed)
     figures |= summarizer_figures(load_summarizer(model=summarizer), readings)
     if as_json:

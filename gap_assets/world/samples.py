@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 from PIL import Image, ImageDraw
 
-from gap_assets.world.drawing import SIZE, Picture, draw_frame
+from gap_assets.world.drawing import SIZE, draw_frame
 from gap_assets.world.language import frame_caption
 from gap_assets.world.scene import FPS, Film, sampled_frames
 from gap_assets.world.stories import draw_film
@@ -64,21 +64,18 @@ def write_video(film: Film, path: Path) -> None:
     partial.replace(path)
 
 
-def contact_sheet(
-    cells: Sequence[tuple[Picture | Image.Image, str]], *, columns: int
-) -> Image.Image:
+def contact_sheet(cells: Sequence[tuple[Image.Image, str]], *, columns: int) -> Image.Image:
     """Pictures with their captions below them, for looking at.
 
     Args:
         cells: Pictures of any size, shown at 128 pixels, and the text of each; lines are kept.
         columns: Cells in a row.
     """
-    wide, high = 240, 128 + 58
+    wide, high = 240, 128 + 86
     sheet = Image.new("RGB", (columns * wide, -(-len(cells) // columns) * high), "white")
     pen = ImageDraw.Draw(sheet)
     for k, (picture, text) in enumerate(cells):
         x, y = k % columns * wide, k // columns * high
-        image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-        sheet.paste(image.resize((SIZE, SIZE), Image.Resampling.NEAREST), (x, y))
+        sheet.paste(picture.resize((SIZE, SIZE), Image.Resampling.NEAREST), (x, y))
         pen.multiline_text((x, y + SIZE + 2), text, fill="black")
     return sheet

@@ -66,6 +66,6 @@ def test_production_sampling_picks_the_frames_that_the_truth_is_about(samples, r
 
 
 def test_contact_sheet_has_a_cell_for_every_picture():
-    picture = draw_frame(draw_film(0, 0, split="train"), 0)
+    picture = Image.fromarray(draw_frame(draw_film(0, 0, split="train"), 0))
     sheet = contact_sheet([(picture, "a"), (Image.new("RGB", (64, 64)), "b\nc")] * 2, columns=3)
-    assert sheet.size == (3 * 240, 2 * 186)
+    assert sheet.size == (3 * 240, 2 * 214)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gap_assets.world import coca_training, summarizer_training
 from gap_assets.world.checkpoints import learning_rate_factor, save_checkpoint
@@ -110,8 +111,6 @@ def test_a_minute_of_training_learns_and_loads(corpus, tmp_path, monkeypatch):
     write_checksums(folder)
     coca = load_coca(model=f"local-dir:{folder}", weights=None)
     jpeg = tmp_path / "frame.jpg"
-    from PIL import Image
-
     Image.fromarray(corpus.images[0]).save(jpeg)
     (batch,) = describe_frames(coca, [jpeg.read_bytes()], decode=DecodeSettings(), batch_size=4)
     assert batch.captions[0].text.startswith("a")

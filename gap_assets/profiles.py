@@ -25,6 +25,7 @@ class Profile:
         frame_short_side: The short side of the stored frames, in pixels: a little more than what
             the model sees.
         prompt: The summariser's prompt; None for the default of its kind.
+        repetition_penalty: Of the summariser; base models repeat themselves without one.
         known_world: What the models understand, if that is less than everyday videos.
         familiar_logprob: The mean log-probability per token, in nats, that captions of that world
             stay above.
@@ -36,6 +37,7 @@ class Profile:
     caption_filter: Literal["cluster", "run_length"]
     frame_short_side: int
     prompt: str | None = None
+    repetition_penalty: float = 1.0
     known_world: str | None = None
     familiar_logprob: float = 0.0
 
@@ -60,5 +62,6 @@ PROFILES: dict[ProfileName, Profile] = {
         summarizer="microsoft/phi-1_5",
         caption_filter="cluster",
         frame_short_side=256,
+        repetition_penalty=1.2,
     ),
 }

@@ -73,6 +73,10 @@ def default_resources(settings: Settings) -> Mapping[str, Any]:
         "coca": CocaModel(model=profile.coca, weights=profile.weights),
         "captioning": Captioning(),
         "caption_filter": CaptionFilter(method=profile.caption_filter),
-        "summarizer": SummarizerModel(model=profile.summarizer, prompt=profile.prompt),
+        "summarizer": SummarizerModel(
+            model=profile.summarizer,
+            prompt=profile.prompt,
+            repetition_penalty=profile.repetition_penalty,
+        ),
         "statistics": GapStatistics(),
     }

@@ -1,5 +1,7 @@
-"""What both trainings share: learning rate by step, and checkpoints that are never half-written."""
+"""What both trainings share: the learning rate by step, checkpoints and the log."""
 
+import json
+import time
 from pathlib import Path
 
 import torch  # noqa: TID253
@@ -22,3 +24,20 @@ def save_checkpoint(
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     partial.replace(path)
+
+
+def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Restore a training from its checkpoint, if there is one; the step to go on with."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location=next(model.parameters()).device)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    step: int = state["step"]
+    return step
+
+
+def append_log(path: Path, **values: float) -> None:
+    """Add a line of JSON with the present time to a training's log."""
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(values | {"time": time.time()}) + "\n")

@@ -5,8 +5,8 @@ It is torch code through and through; nothing that serves captions imports it.
 
 import json
 import math
-import time
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,12 @@ from safetensors.torch import save_file
 from torch import nn  # noqa: TID253
 from torch.nn import functional as F  # noqa: N812, TID253
 
-from gap_assets.world.checkpoints import learning_rate_factor, save_checkpoint
+from gap_assets.world.checkpoints import (
+    append_log,
+    learning_rate_factor,
+    load_checkpoint,
+    save_checkpoint,
+)
 from gap_assets.world.corpus import IMAGE_SIZE, Corpus
 from gap_assets.world.vocabulary import world_words, write_pruned_bpe
 
@@ -239,14 +244,12 @@ def train_coca(
     write_skeleton(folder)
     work.mkdir(parents=True, exist_ok=True)
     model = new_model(folder, seed=seed, temperature=temperature, learned=learned).to(device)
-    optimizer, first = _optimizer(model), 0
-    if (work / "checkpoint.pt").exists():
-        state = torch.load(work / "checkpoint.pt", map_location=device)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = state["step"]
+    optimizer = _optimizer(model)
+    first = load_checkpoint(work / "checkpoint.pt", model, optimizer)
     batches = Batches(corpus, folder, seed=seed, device=device)
-    objective = torch.compile(Objective(model), dynamic=False)
+    objective: Callable[..., Any] = Objective(model)
+    if shutil.which("g++"):  # what torch.compile needs; a third faster on a CPU
+        objective = torch.compile(objective, dynamic=False)
 
     def observed(step: int) -> None:
         frames, texts = embed_pairs(model, pairs, folder, device=device)
@@ -268,9 +271,8 @@ def train_coca(
         losses += [part.item() for part in parts]
         if (step + 1) % LOG_EVERY == 0:
             contrast, caption, summary = (losses / LOG_EVERY).tolist()
-            line = {"step": step + 1, "contrast": contrast, "caption": caption, "summary": summary}
-            with (work / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line | {"rate": rate, "time": time.time()}) + "\n")
+            shares = {"contrast": contrast, "caption": caption, "summary": summary}
+            append_log(work / "log.jsonl", step=step + 1, rate=rate, **shares)
             losses[:] = 0
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
             save_checkpoint(work / "checkpoint.pt", model, optimizer, step + 1)

@@ -3,8 +3,6 @@
 It is torch code through and through; nothing that serves summaries imports it.
 """
 
-import json
-import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -22,7 +20,12 @@ from transformers import (  # noqa: TID253
     T5ForConditionalGeneration,
 )
 
-from gap_assets.world.checkpoints import learning_rate_factor, save_checkpoint
+from gap_assets.world.checkpoints import (
+    append_log,
+    learning_rate_factor,
+    load_checkpoint,
+    save_checkpoint,
+)
 from gap_assets.world.language import frame_caption
 from gap_assets.world.scene import BACKGROUNDS, COLOURS, KINDS, sampled_frames
 from gap_assets.world.stories import Split, draw_film
@@ -147,12 +150,7 @@ def train_summarizer(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY, fused=True
     )
-    first = 0
-    if (work / "checkpoint.pt").exists():
-        state = torch.load(work / "checkpoint.pt", map_location=device)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = state["step"]
+    first = load_checkpoint(work / "checkpoint.pt", model, optimizer)
     batches = Batches(pairs, AutoTokenizer.from_pretrained(folder), seed=seed, device=device)
     total = 0.0
     model.train()
@@ -167,9 +165,7 @@ def train_summarizer(
         optimizer.step()
         total += loss.item()
         if (step + 1) % LOG_EVERY == 0:
-            line = {"step": step + 1, "loss": total / LOG_EVERY, "rate": rate, "time": time.time()}
-            with (work / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
+            append_log(work / "log.jsonl", step=step + 1, rate=rate, loss=total / LOG_EVERY)
             total = 0.0
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
             save_checkpoint(work / "checkpoint.pt", model, optimizer, step + 1)

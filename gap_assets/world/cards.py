@@ -37,7 +37,7 @@ Three choices differ from the production model `coca_ViT-L-14`:
 * no attentional pooling: the class token is the embedding, and the decoder sees the patches as
   they are. With pooled queries a model of this size hardly learned where things are.
 * the contrastive temperature is {temperature}. **How large a gap this model shows follows from
-  that choice**, as the section below shows.
+  that choice** and from the length of the training, as the section below shows.
 * positions start as slow waves over the picture, not as noise.
 
 ## Figures

@@ -87,23 +87,17 @@ def run(
 @app.command()
 def status(data: Data) -> None:
     """Show, per asset, how many videos are current, stale, failed and missing."""
-    from gap_assets.familiarity import unfamiliar_videos
     from gap_assets.runs import current_standing
-    from gap_assets.warehouse.store import Warehouse
 
     with _one_sentence():
         settings = _existing(data)
         counts = current_standing(settings).counts()
-        unfamiliar = unfamiliar_videos(
-            Warehouse(path=settings.warehouse), PROFILES[settings.models]
-        )
     states = ("current", "stale", "failed", "missing")
     table = Table("asset", *states)
     for asset, count in counts.items():
         table.add_row(asset, *(str(count[state] or "") for state in states))
     console.print(table)
-    if unfamiliar:
-        console.print(unfamiliar)
+    _print_warning(settings)
 
 
 @app.command()
@@ -229,8 +223,18 @@ def _print_headlines(settings: Settings) -> None:
     failed = warehouse.query("SELECT count(DISTINCT video_id) AS n FROM failures")["n"][0]
     if failed:
         console.print(f"{failed} videos failed; the table failures says why.")
+    _print_warning(settings)
     console.print(f"report     {settings.report / 'report.html'}", soft_wrap=True)
     console.print(f"warehouse  {settings.warehouse}", soft_wrap=True)
+
+
+def _print_warning(settings: Settings) -> None:
+    from gap_assets.familiarity import unfamiliar_videos
+    from gap_assets.warehouse.store import Warehouse
+
+    warehouse = Warehouse(path=settings.warehouse)
+    if warning := unfamiliar_videos(warehouse, PROFILES[settings.models]):
+        console.print(f"[yellow]{escape(warning)}[/yellow]")
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -54,20 +54,6 @@ def test_ranges_hold_all_wanted_keys_and_few_others(wanted, size):
     assert len(covered) == len(set(covered))
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory, world):
-    """A data folder that has been run once."""
-    settings = remember(
-        tmp_path_factory.mktemp("made") / "data",
-        videos=world,
-        captions=world / "captions.jsonl",
-        frames_per_second=2.0,
-        videos_per_run=3,
-    )
-    run_everything(settings)
-    return settings
-
-
 def test_every_asset_has_its_rows(made):
     warehouse = Warehouse(path=made.warehouse)
     assert warehouse.read("FROM failures").is_empty()

@@ -253,11 +253,14 @@ def _print_rows(rows: "pl.DataFrame") -> None:
     """Prints all rows and columns; whatever a cell holds is shown as text."""
     table = Table(*(escape(name) for name in rows.columns))
     for row in rows.iter_rows():
-        cells = ("" if cell is None else str(cell) for cell in row)
-        table.add_row(
-            *(escape("".join(c if c.isprintable() else "�" for c in cell)) for cell in cells)
-        )
+        table.add_row(*(escape(_printable(cell)) for cell in row))
     console.print(table)
+
+
+def _printable(cell: Any) -> str:
+    """A cell as text without control characters, and a number without a float's tail."""
+    text = "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 def _existing(data: Path) -> Settings:

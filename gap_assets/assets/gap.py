@@ -133,8 +133,9 @@ def gap_report(
                 "Caption weights": captioning.weights or "the same",
                 "Caption decoding": captioning.mode,
                 "Summaries by": _tag(summarizer.model, summarizer.revision),
-                "Sampling": ", ".join(
-                    f"{k} {v}" for k, v in sampling.sampling.model_dump().items()
+                "Sampling": " ".join(
+                    str(value).replace("_", " ")
+                    for value in sampling.sampling.model_dump().values()
                 ),
             },
         )

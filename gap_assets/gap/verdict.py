@@ -226,6 +226,6 @@ def _retrieval(numbers: Numbers) -> Iterator[str]:
         yield (
             f"A text finds its own video first in {row.value:.0%} of cases ({times:.0f} times "
             f"chance with {row.n} videos). With texts and videos in one gallery, the median rank "
-            f"of a video's own text is {number(numbers.value('mixed_gallery_median_rank_video'))} "
+            f"of a video's own text is {numbers.value('mixed_gallery_median_rank_video'):g} "
             f"of {2 * row.n - 1}."
         )

@@ -79,7 +79,7 @@ class Warehouse:
             *parameters: The values; a list stands for `unnest(?)` or `= ANY(?)`.
         """
         with self.transaction() as connection:
-            return connection.execute(query, list(parameters)).pl()
+            return connection.sql(query, params=list(parameters)).pl()
 
     def read_embeddings(self, query: str, *parameters: Any) -> pl.DataFrame:
         """Like `read`, of a table that exists only once embeddings have been stored."""
@@ -160,12 +160,10 @@ def replace_rows(
 def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes the tables of a new file, and refuses a file of another schema version."""
     if _has_table(connection, "warehouse"):
-        version = connection.execute(
-            "SELECT value FROM warehouse WHERE key = 'schema_version'"
-        ).fetchone()
-        if version != (str(SCHEMA_VERSION),):
+        version = _remembered(connection, "schema_version")
+        if version != str(SCHEMA_VERSION):
             raise WarehouseError(
-                f"The warehouse has schema version {version and version[0]}, this program writes"
+                f"The warehouse has schema version {version}, this program writes"
                 f" {SCHEMA_VERSION}; use the program that made it, or another data folder."
             )
         return
@@ -180,21 +178,27 @@ def _embedding_size(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -
     dtype = rows.schema["embedding"]
     assert isinstance(dtype, pl.Array)
     size = dtype.shape[0]
-    stored = connection.execute("SELECT value FROM warehouse WHERE key = 'embedding_size'")
-    found = stored.fetchone()
+    found = _remembered(connection, "embedding_size")
     if found is None:
         connection.execute("INSERT INTO warehouse VALUES ('embedding_size', ?)", [str(size)])
-    elif int(found[0]) != size:
+    elif int(found) != size:
         raise WarehouseError(
-            f"The warehouse holds embeddings of {found[0]} dimensions and the model gives {size};"
+            f"The warehouse holds embeddings of {found} dimensions and the model gives {size};"
             " another model needs a data folder of its own (--data)."
         )
     return size
 
 
+def _remembered(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:
+    """A value of the table `warehouse`."""
+    # DuckDB 2 wants a result fetched to its end before the next statement.
+    rows = connection.execute("SELECT value FROM warehouse WHERE key = ?", [key]).fetchall()
+    return str(rows[0][0]) if rows else None
+
+
 def _has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     query = "SELECT 1 FROM duckdb_tables() WHERE table_name = ?"
-    return connection.execute(query, [table]).fetchone() is not None
+    return bool(connection.execute(query, [table]).fetchall())
 
 
 def _holder(error: duckdb.IOException) -> str:

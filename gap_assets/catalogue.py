@@ -95,12 +95,12 @@ def name_videos(paths: list[Path], *, directory: Path, known: Mapping[str, str])
 
 
 def describe_videos(directory: Path, *, known: Rows) -> pl.DataFrame:
-    """The table `videos` for the files that are in the folder now.
+    """The table `videos`: the files that are in the folder now, and those that were known before.
 
     Args:
         directory: The folder.
         known: The rows of the last time. A file of the same size and modification time keeps its
-            row; a file that is gone keeps its id and becomes unreadable.
+            row, and so does one of another folder; a file that is gone becomes unreadable.
 
     Returns:
         One row a video, sorted by id, with the columns `COLUMNS`. A file that cannot be opened is
@@ -131,9 +131,11 @@ def describe_videos(directory: Path, *, known: Rows) -> pl.DataFrame:
         rows = list(pool.map(describe, paths))
     present = {str(path) for path in paths}
     for path, row in known.items():
-        if path not in present:
-            gone = {"status": "unreadable", "error": "The file is gone from the videos folder."}
-            rows.append({**row, **gone, "content_hash": "gone"})
+        if path not in present and Path(path).exists():
+            rows.append(row)
+        elif path not in present:
+            gone = {"status": "unreadable", "error": "The file is gone.", "content_hash": "gone"}
+            rows.append({**row, **gone})
     return pl.DataFrame(rows, schema=COLUMNS).sort("video_id")
 
 

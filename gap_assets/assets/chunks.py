@@ -88,7 +88,7 @@ def materialize_videos(
     seconds = time.monotonic() - started
     for asset, asset_plan in plans.items():
         numbers = _describe(context, asset, videos, warehouse=warehouse)
-        blocked = set(asset_plan.blocked) - _failed_inputs(asset, asset_plan, warehouse)
+        blocked = set(asset_plan.blocked) - _failed_inputs(asset_plan, warehouse)
         if blocked:
             raise _waiting(asset, sorted(blocked))
         yield dg.MaterializeResult(
@@ -163,7 +163,7 @@ def _describe(
     return {"rows of this run": sum(n for n, _ in made.values()), "failures": len(failures)}
 
 
-def _failed_inputs(asset: str, asset_plan: Plan, warehouse: Warehouse) -> set[str]:
+def _failed_inputs(asset_plan: Plan, warehouse: Warehouse) -> set[str]:
     """The blocked videos whose inputs were tried and failed; they stay out of the result."""
     rows = warehouse.read(
         "SELECT DISTINCT video_id FROM failures WHERE video_id = ANY(?)", asset_plan.blocked

@@ -79,3 +79,13 @@ def test_partitions_are_added_sorted_and_once(tmp_path):
     assert register_videos(instance, ["b", "a"]) == ["a", "b"]
     assert register_videos(instance, ["c", "a"]) == ["c"]
     assert instance.get_dynamic_partitions("videos") == ["a", "b", "c"]
+
+
+def test_a_second_folder_is_added_to_the_first(world, tmp_path):
+    videos = tmp_path / "more"
+    videos.mkdir()
+    shutil.copy(world / "world-0001.mp4", videos)
+    first = describe_videos(world, known={})
+    both = describe_videos(videos, known=rows_of(first))
+    assert both["status"].to_list() == ["ok"] * 6
+    assert set(first["video_id"]) < set(both["video_id"])

@@ -42,6 +42,8 @@ def read_report_inputs(
     ).row(0, named=True)
     texts: dict[str, dict[str, str]] = {}
     for video, source, text, _ in warehouse.read(TEXTS, corpus.video_ids).iter_rows():
+        if source == "captions":
+            continue  # Of all frames: the filtered ones say the same on less paper.
         of_source = texts.setdefault(source, {})
         of_source[video] = f"{of_source[video]} · {text}" if video in of_source else text
 

@@ -57,9 +57,10 @@ def demo(data: Data) -> None:
     """Draw sample videos and take them all the way to a gap report, offline."""
     from gap_assets.world.samples import write_samples
 
-    captions = write_samples(data / "videos", count=DEMO_VIDEOS, seed=DEMO_SEED)
+    videos = data.absolute() / "videos"
+    captions = write_samples(videos, count=DEMO_VIDEOS, seed=DEMO_SEED)
     # Two frames a second show the drawn stories, whose turns take less than one.
-    _run(data, videos=data / "videos", captions=captions, frames_per_second=2.0)
+    _run(data, videos=videos, captions=captions, frames_per_second=2.0)
 
 
 @app.command()

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gap_assets.cli import app
-from gap_assets.settings import remember
+from gap_assets.settings import Settings, remember
 from gap_assets.warehouse.store import Warehouse
 
 
@@ -74,6 +74,16 @@ def test_a_missing_captions_file_and_a_wrong_model_are_named(tmp_path, world):
     assert result.exit_code == 1
     assert "no.json cannot be read" in result.stderr
     assert gap("run", world, "--models", "other").exit_code == 2
+
+
+def test_the_demo_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gap_assets.cli.DEMO_VIDEOS", 1)
+    # One video is too little to measure; what it was made from is remembered all the same.
+    assert "too few" in gap("demo", "--data", "demo").stderr
+    settings = Settings(data=tmp_path / "demo")
+    assert settings.videos == tmp_path / "demo" / "videos"
+    assert settings.captions.is_absolute()
 
 
 def test_metrics_of_anyones_embeddings(tmp_path):

@@ -1,6 +1,6 @@
 """Checksums of model folders: a folder with a SHA256SUMS file must hold exactly what it lists.
 
-Only the verification belongs here; what the files mean is the business of the loaders.
+Writing and verifying that list belongs here; what the files mean is the business of the loaders.
 """
 
 import hashlib
@@ -40,3 +40,10 @@ def verify_checksums(folder: Path) -> None:
                 f"{folder / name} is not the file that SHA256SUMS describes "
                 "(damaged or changed); restore it."
             )
+
+
+def write_checksums(folder: Path) -> None:
+    """List every file of a model folder in SHA256SUMS, as `sha256sum` writes it."""
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.name != "SHA256SUMS")
+    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files]
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")

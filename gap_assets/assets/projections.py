@@ -1,6 +1,7 @@
 """The pictures' coordinates: fitted on all pairs, looked up or placed for each video."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,16 @@ def projections(
     """
     store = warehouse.open()
 
+    @cache
+    def model() -> ProjectionModel:
+        # One for the run: it keeps the neighbour index that placing new videos needs.
+        return ProjectionModel.load(projection_file(sources))
+
     def compute(videos: list[str], _: Sequence[str]) -> Results:
-        model = ProjectionModel.load(projection_file(sources))
         video_ids, video, text = main_pair(read_corpus(store, videos=videos), statistics)
         rows = []
         if video_ids:
-            for method, points in model.place(video, text).items():
+            for method, points in model().place(video, text).items():
                 rows += [
                     (video_id, modality, method, *points[i + offset])
                     for offset, modality in ((0, "video"), (len(video), "text"))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from gap_assets.world.checksums import write_checksums
+from gap_assets.checksums import write_checksums
 
 Vectors = npt.NDArray[np.float32]
 

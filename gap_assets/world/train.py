@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from gap_assets.checksums import write_checksums
 from gap_assets.profiles import MODELS
-from gap_assets.world.checksums import write_checksums
 from gap_assets.world.corpus import Corpus, render
 from gap_assets.world.evaluate import coca_figures, read_samples, summarizer_figures
 

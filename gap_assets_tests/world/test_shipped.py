@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gap_assets.checksums import verify_checksums
+from gap_assets.checksums import verify_checksums, write_checksums
 from gap_assets.coca.model import load_coca
 from gap_assets.profiles import MODELS, PROFILES
 from gap_assets.summaries.summarizer import load_summarizer
-from gap_assets.world.checksums import write_checksums
 from gap_assets.world.evaluate import TARGETS, coca_figures, read_samples, summarizer_figures
 
 LARGEST_MB = 16

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from gap_assets.checksums import write_checksums
 from gap_assets.world import coca_training, summarizer_training
 from gap_assets.world.checkpoints import learning_rate_factor, save_checkpoint
-from gap_assets.world.checksums import write_checksums
 from gap_assets.world.corpus import render
 from gap_assets.world.train import write_calibration
 from gap_assets.world.vocabulary import world_words, write_pruned_bpe

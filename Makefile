@@ -4,7 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 
-.PHONY: demo test dev lint lock clean
+COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header
+
+.PHONY: demo test dev lint lock cluster clean
 
 .venv/.installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -28,10 +31,14 @@ lint: .venv/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What a deployment on many machines needs besides: Postgres, DuckLake, Ray, Kubernetes.
+cluster: .venv/.installed
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements-cluster.lock
+
 lock:
 	test -x $(BIN)/uv || ($(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv==0.13.9)
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --constraint constraints.txt -o requirements.lock
+	$(COMPILE) --constraint constraints.txt -o requirements.lock
+	$(COMPILE) --constraint requirements.lock --extra cluster -o requirements-cluster.lock
 
 clean:
 	rm -rf .venv build *.egg-info

@@ -1,12 +1,14 @@
-"""Fixtures for the whole suite: sample videos of our own world, data folders, shared clips."""
+"""Fixtures for the whole suite: drawn videos, data folders, shared clips, a Postgres server."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gap_assets.settings import Settings, remember
 from gap_assets.world.samples import write_samples
+from gap_assets_tests.services import Postgres, postgres_binaries, running_postgres
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -42,3 +44,13 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the development clips are not beside the checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres server of this test run's own; see `Postgres.new_database`."""
+    binaries = postgres_binaries()
+    if binaries is None:
+        pytest.skip("the Postgres server's programs (initdb, pg_ctl) are not installed")
+    with running_postgres(binaries) as server:
+        yield server

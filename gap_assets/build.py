@@ -12,8 +12,7 @@ from gap_assets.settings import Settings
 all_assets: list[dg.AssetsDefinition] = [
     sources.videos,
     sources.reference_captions,
-    frames.frames,
-    captions.described_frames,
+    frames.described_frames,
     captions.filtered_captions,
     captions.video_summaries,
     embeddings.video_embeddings,

@@ -1,6 +1,6 @@
-"""From frames to text: frame captions (with their embeddings), filtered captions, summaries."""
+"""From frame captions to one text: filtered captions and summaries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 import numpy as np
@@ -12,96 +12,14 @@ from gap_assets.assets.common import (
     by_video,
     table,
     video_asset,
-    video_spec,
 )
-from gap_assets.embedding import embedding_column
-from gap_assets.familiarity import unfamiliar_videos
-from gap_assets.profiles import PROFILES
 from gap_assets.resources import (
     CaptionFilter,
-    Captioning,
     CocaModel,
-    Sources,
     SummarizerModel,
     WarehouseResource,
 )
 from gap_assets.warehouse.ledger import Results
-
-FRAME_KEY = {"video_id": pl.String, "frame_index": pl.Int32}
-
-
-@dg.multi_asset(
-    specs=[
-        video_spec(
-            "frame_captions",
-            group="captions",
-            kinds={"pytorch"},
-            description="A caption of every frame by CoCa, with its mean log-probability per"
-            " token. Made in the same pass through the image encoder as `frame_embeddings`.",
-        ),
-        video_spec(
-            "frame_embeddings",
-            group="embeddings",
-            kinds={"pytorch"},
-            description="CoCa's contrastive embedding of every frame: unit vectors in float32, of"
-            " the space that `text_embeddings` share.",
-        ),
-    ],
-    can_subset=True,
-    pool=GPU_POOL,
-)
-def described_frames(
-    context: dg.AssetExecutionContext,
-    config: ChunkConfig,
-    warehouse: WarehouseResource,
-    coca: CocaModel,
-    captioning: Captioning,
-    sources: Sources,
-) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
-    """One pass of CoCa's image encoder gives the caption and the embedding of a frame."""
-    from gap_assets.coca.engine import describe_frames, embed_frames
-
-    store = warehouse.open()
-    one_pass = captioning.weights in (None, coca.weights)
-
-    def compute(videos: list[str], wanted: Sequence[str]) -> Results:
-        frames = store.read(
-            "SELECT video_id, frame_index, image FROM frames WHERE video_id = ANY(?)"
-            " ORDER BY video_id, frame_index",
-            videos,
-        )
-        keys, pictures = frames.select(*FRAME_KEY), frames["image"]
-        rows = {}
-        if "frame_captions" in wanted and len(frames):
-            model = coca.load(weights=captioning.weights)
-            batches = list(
-                describe_frames(
-                    model, pictures, decode=captioning.core(), batch_size=coca.batch_size
-                )
-            )
-            captions = [caption for batch in batches for caption in batch.captions]
-            rows["frame_captions"] = keys.with_columns(
-                caption=pl.Series([c.text for c in captions], dtype=pl.String),
-                logprob=pl.Series([c.logprob for c in captions], dtype=pl.Float64),
-            )
-            embeddings = np.concatenate([batch.embeddings for batch in batches])
-        if "frame_embeddings" in wanted and len(frames):
-            if not (one_pass and "frame_captions" in wanted):
-                embeddings = embed_frames(coca.load(), pictures, batch_size=coca.batch_size)
-            rows["frame_embeddings"] = keys.with_columns(embedding_column(embeddings))
-        return Results(rows={asset: rows.get(asset, keys) for asset in wanted})
-
-    wanted = [
-        asset
-        for asset in ("frame_captions", "frame_embeddings")
-        if dg.AssetKey(asset) in context.selected_asset_keys
-    ]
-    yield from materialize_videos(
-        context, wanted, compute, warehouse=store, config=config, unit="frames"
-    )
-    videos = list(context.partition_keys)
-    if unfamiliar := unfamiliar_videos(store, PROFILES[sources.profile], videos=videos):
-        context.log.warning(unfamiliar)
 
 
 @video_asset("filtered_captions", group="captions", kinds={"scipy"}, pool=GPU_POOL)
@@ -164,10 +82,9 @@ def filtered_captions(
             }
         )
 
-    [result] = materialize_videos(
-        context, ["filtered_captions"], compute, warehouse=store, config=config, unit="captions"
+    return materialize_videos(
+        context, "filtered_captions", compute, warehouse=store, config=config, unit="captions"
     )
-    return result
 
 
 @video_asset("video_summaries", group="captions", kinds={"huggingface"}, pool=GPU_POOL)
@@ -217,7 +134,6 @@ def video_summaries(
             }
         )
 
-    [result] = materialize_videos(
-        context, ["video_summaries"], compute, warehouse=store, config=config, unit="summaries"
+    return materialize_videos(
+        context, "video_summaries", compute, warehouse=store, config=config, unit="summaries"
     )
-    return result

@@ -1,23 +1,51 @@
 """How a run goes through its videos: skip what is current, compute a chunk, commit it, go on.
 
-A kill loses one chunk at most. A video that fails becomes a row of `failures` and its neighbours go
-on; only broken infrastructure raises. No asset's own computation belongs here.
+Decoding runs ahead of what needs its frames, and a chunk is written while the next is computed. A
+kill loses the chunks in hand, and none that is committed. A video that fails becomes a row of
+`failures` and its neighbours go on; only broken infrastructure raises. No asset's own computation
+belongs here, and what is said of a run is made in `numbers`.
 """
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import dagster as dg
+import polars as pl
 
+from gap_assets.assets.numbers import Tally, add_partition_numbers
 from gap_assets.lineage import STEPS
 from gap_assets.progress import report_progress
 from gap_assets.resources import settings_in
 from gap_assets.warehouse.ledger import Failure, Plan, Results, commit, plan
 from gap_assets.warehouse.store import Warehouse
 
+CHUNKS_AHEAD = 2
+
 Compute = Callable[[list[str], Sequence[str]], Results]
 """Given some videos and the assets that are wanted of them, makes their rows."""
+
+Finish = Callable[[Mapping[str, pl.DataFrame]], Results]
+"""Given the rows that the stages before made of the same videos, waits for this stage's results."""
+
+Start = Callable[[list[str], Sequence[str]], Finish]
+"""Begins the computation of some videos, of which some assets are wanted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One computation of a step.
+
+    Attributes:
+        assets: The assets that the run wants of it.
+        start: How it begins. The first stage of a step begins some chunks ahead.
+    """
+
+    assets: Sequence[str]
+    start: Start
 
 
 class ChunkConfig(dg.Config):
@@ -27,21 +55,43 @@ class ChunkConfig(dg.Config):
     videos_per_chunk: int = 16
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Chunk:
+    """Some videos, the stages that they need with the assets wanted, and the first one's finish."""
+
+    videos: list[str]
+    stages: list[tuple[Stage, list[str]]]
+    finish: Finish
+
+
 def materialize_videos(
     context: dg.AssetExecutionContext,
-    assets: Sequence[str],
+    asset: str,
     compute: Compute,
     *,
     warehouse: Warehouse,
     config: ChunkConfig,
-    unit: str = "rows",
+    unit: str,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Materialises a per-video asset that one computation makes; see `materialize_stages`."""
+    stage = Stage(assets=[asset], start=lambda videos, wanted: lambda _: compute(videos, wanted))
+    [result] = materialize_stages(context, [stage], warehouse=warehouse, config=config, unit=unit)
+    return result
+
+
+def materialize_stages(
+    context: dg.AssetExecutionContext,
+    stages: Sequence[Stage],
+    *,
+    warehouse: Warehouse,
+    config: ChunkConfig,
+    unit: str,
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
-    """Materialises some per-video assets, which one computation makes, for the run's partitions.
+    """Materialises per-video assets for the run's partitions, each chunk through all stages.
 
     Args:
         context: The run.
-        assets: The assets that this run wants.
-        compute: The computation.
+        stages: The computations, in the order in which they need each other's rows.
         warehouse: Where the rows go.
         config: Chunk size, and whether current videos are done again.
         unit: What the rows are called in the log and the metadata.
@@ -53,57 +103,46 @@ def materialize_videos(
         dagster.Failure: If videos lack inputs that no run has tried to make yet.
     """
     videos = list(context.partition_keys)
-    plans = {
-        asset: plan(
-            warehouse,
-            asset,
-            videos,
-            settings=settings_in(context, asset),
-            recompute=config.recompute,
-        )
-        for asset in assets
-    }
-    started = time.monotonic()
-    done = rows = 0
-    todo = _by_wanted_assets(plans)
-    total = sum(len(group) for group in todo.values())
-    for asset in assets if total else ():
-        report_progress(asset, 0, total)
-    for wanted, group in todo.items():
-        for start in range(0, len(group), config.videos_per_chunk):
-            chunk = group[start : start + config.videos_per_chunk]
-            chunk_started = time.monotonic()
-            results = compute(chunk, wanted)
-            commit(
-                warehouse,
-                results,
-                chunk,
-                plans={asset: plans[asset] for asset in wanted},
-                run_id=context.run_id,
-                seconds=time.monotonic() - chunk_started,
-            )
-            done += len(chunk)
-            rows += len(results.rows[wanted[0]])
-            _log(context, wanted, done, total, rows, time.monotonic() - started, unit)
-    seconds = time.monotonic() - started
+    plans = plan(
+        warehouse,
+        {asset: settings_in(context, asset) for stage in stages for asset in stage.assets},
+        videos,
+        recompute=config.recompute,
+    )
+    groups = _by_wanted_assets(plans)
+    tally = Tally(unit=unit, total=sum(len(group) for group in groups.values()))
+    for asset in plans if groups else ():
+        report_progress(asset, 0, tally.total)
+    with ThreadPoolExecutor(1, thread_name_prefix="commit") as writer:
+        writing: Future[None] | None = None
+        for chunk in _started(groups, stages, size=config.videos_per_chunk):
+            for write in _computed(chunk, plans, warehouse, run_id=context.run_id, tally=tally):
+                with tally.timed("the warehouse"):
+                    if writing:
+                        writing.result()
+                    writing = writer.submit(write)
+            tally.done += len(chunk.videos)
+            wanted = [asset for _, assets in chunk.stages for asset in assets]
+            context.log.info(tally.progress(wanted))
+            for asset in wanted:
+                report_progress(asset, tally.done, tally.total)
+        if writing:
+            writing.result()
+    tally.finish(warehouse, [video for group in groups.values() for video in group])
+    if tally.done:
+        context.log.info(tally.summary())
     for asset, asset_plan in plans.items():
-        numbers = _describe(context, asset, videos, warehouse=warehouse)
+        numbers = add_partition_numbers(context, asset, videos, warehouse=warehouse)
         blocked = set(asset_plan.blocked) - _failed_inputs(asset_plan, warehouse)
         if blocked:
             raise _waiting(asset, sorted(blocked))
+        skipped = {"videos skipped (current)": len(asset_plan.current)}
         yield dg.MaterializeResult(
-            asset_key=asset,
-            metadata={
-                **numbers,
-                "videos done": done,
-                "videos skipped (current)": len(asset_plan.current),
-                "seconds": round(seconds, 3),
-                f"{unit} per second": round(rows / seconds, 2) if rows else 0.0,
-            },
+            asset_key=asset, metadata={**numbers, **skipped, **tally.metadata()}
         )
 
 
-def _by_wanted_assets(plans: dict[str, Plan]) -> dict[tuple[str, ...], list[str]]:
+def _by_wanted_assets(plans: Mapping[str, Plan]) -> dict[tuple[str, ...], list[str]]:
     """The videos to do, grouped by the assets that each of them needs."""
     wanted: dict[str, list[str]] = defaultdict(list)
     for asset, asset_plan in plans.items():
@@ -115,56 +154,53 @@ def _by_wanted_assets(plans: dict[str, Plan]) -> dict[tuple[str, ...], list[str]
     return groups
 
 
-def _log(
-    context: dg.AssetExecutionContext,
-    assets: Sequence[str],
-    done: int,
-    total: int,
-    rows: int,
-    seconds: float,
-    unit: str,
-) -> None:
-    left = seconds / done * (total - done)
-    context.log.info(
-        f"{' and '.join(assets)}: {done} of {total} videos, {rows} {unit},"
-        f" {rows / seconds:.1f} {unit}/s, {left:.0f} s left"
-    )
-    for asset in assets:
-        report_progress(asset, done, total)
+def _started(
+    groups: Mapping[tuple[str, ...], list[str]], stages: Sequence[Stage], *, size: int
+) -> Iterator[_Chunk]:
+    """The chunks, whose first stages are under way some chunks before they are due."""
+    ahead: deque[_Chunk] = deque()
+    for wanted, group in groups.items():
+        needed = [(s, [a for a in s.assets if a in wanted]) for s in stages]
+        needed = [(stage, assets) for stage, assets in needed if assets]
+        first, of_first = needed[0]
+        for begin in range(0, len(group), size):
+            videos = group[begin : begin + size]
+            ahead.append(_Chunk(videos=videos, stages=needed, finish=first.start(videos, of_first)))
+            if len(ahead) > CHUNKS_AHEAD:
+                yield ahead.popleft()
+    yield from ahead
 
 
-def _describe(
-    context: dg.AssetExecutionContext, asset: str, videos: list[str], *, warehouse: Warehouse
-) -> dict[str, int]:
-    """Adds each partition's numbers and counts the rows and failures of all of them."""
-    ledger = warehouse.read(
-        "SELECT video_id, n_rows, seconds FROM materializations"
-        " WHERE asset = ? AND video_id = ANY(?)",
-        asset,
-        videos,
-    )
-    failures = dict(
-        warehouse.read(
-            "SELECT video_id, error FROM failures WHERE asset = ? AND video_id = ANY(?)",
-            asset,
+def _computed(
+    chunk: _Chunk, plans: Mapping[str, Plan], warehouse: Warehouse, *, run_id: str, tally: Tally
+) -> Iterator[Callable[[], None]]:
+    """Takes a chunk through its stages, and yields what commits the results of each."""
+    videos: list[str] = chunk.videos
+    made: dict[str, pl.DataFrame] = {}
+    for position, (stage, assets) in enumerate(chunk.stages):
+        started = time.monotonic()
+        with tally.timed(" and ".join(assets)):
+            finish = stage.start(videos, assets) if position else chunk.finish
+            results = finish(made)
+        made |= results.rows
+        tally.rows += len(results.rows[assets[0]]) if position + 1 == len(chunk.stages) else 0
+        yield partial(
+            commit,
+            warehouse,
+            results,
             videos,
-        ).iter_rows()
-    )
-    made = {video: (rows, seconds) for video, rows, seconds in ledger.iter_rows()}
-    for video in videos:
-        n_rows, seconds = made.get(video, (0, 0.0))
-        metadata: dict[str, str | int | float] = {
-            "dagster/partition_row_count": n_rows,
-            "seconds of this video": round(seconds, 4),
-        }
-        if video in failures:
-            metadata["failure"] = failures[video]
-        context.add_asset_metadata(metadata, asset_key=asset, partition_key=video)
-    return {"rows of this run": sum(n for n, _ in made.values()), "failures": len(failures)}
+            plans={asset: plans[asset] for asset in assets},
+            run_id=run_id,
+            seconds=time.monotonic() - started,
+        )
+        failed = {video for video, error in results.failures.items() if not error.final}
+        videos = [video for video in videos if video not in failed]
 
 
 def _failed_inputs(asset_plan: Plan, warehouse: Warehouse) -> set[str]:
     """The blocked videos whose inputs were tried and failed; they stay out of the result."""
+    if not asset_plan.blocked:
+        return set()
     rows = warehouse.read(
         "SELECT DISTINCT video_id FROM failures WHERE video_id = ANY(?)", asset_plan.blocked
     )

@@ -36,10 +36,9 @@ def video_embeddings(
         )
         return Results(rows={"video_embeddings": rows})
 
-    [result] = materialize_videos(
-        context, ["video_embeddings"], compute, warehouse=store, config=config, unit="vectors"
+    return materialize_videos(
+        context, "video_embeddings", compute, warehouse=store, config=config, unit="vectors"
     )
-    return result
 
 
 @video_asset("text_embeddings", group="embeddings", kinds={"pytorch"}, pool=GPU_POOL)
@@ -62,7 +61,6 @@ def text_embeddings(
             rows={"text_embeddings": embed_sources(coca.load(), store.read(TEXTS, videos))}
         )
 
-    [result] = materialize_videos(
-        context, ["text_embeddings"], compute, warehouse=store, config=config, unit="vectors"
+    return materialize_videos(
+        context, "text_embeddings", compute, warehouse=store, config=config, unit="vectors"
     )
-    return result

@@ -1,82 +1,179 @@
-"""The asset `frames`: decoding on the CPU, one thread a video."""
+"""Frames, their captions and their embeddings: one step, so that decoding overlaps the model.
 
-from collections.abc import Sequence
+CPU threads decode the next videos while the model describes the frames of these.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 import polars as pl
 
-from gap_assets.assets.chunks import ChunkConfig, failure, materialize_videos
-from gap_assets.assets.common import table, video_asset
-from gap_assets.resources import FrameSampling, WarehouseResource
+from gap_assets.assets.chunks import ChunkConfig, Finish, Stage, Start, failure, materialize_stages
+from gap_assets.assets.common import GPU_POOL, table, video_spec
+from gap_assets.embedding import embedding_column
+from gap_assets.familiarity import unfamiliar_videos
+from gap_assets.profiles import PROFILES
+from gap_assets.resources import Captioning, CocaModel, FrameSampling, Sources, WarehouseResource
 from gap_assets.video.container import UnreadableVideoError
 from gap_assets.video.frames import Extraction, extract_frames
 from gap_assets.warehouse.ledger import Failure, Results
+from gap_assets.warehouse.store import Warehouse
+
+FRAME_KEY = {"video_id": pl.String, "frame_index": pl.Int32}
+STORED_FRAMES = """
+    SELECT video_id, frame_index, image FROM frames WHERE video_id = ANY(?)
+    ORDER BY video_id, frame_index
+"""
 
 
-@video_asset("frames", group="frames", kinds={"ffmpeg"})
-def frames(
+@dg.multi_asset(
+    specs=[
+        video_spec(
+            "frames",
+            group="frames",
+            kinds={"ffmpeg"},
+            description="The sampled frames of each video, as JPEGs a little larger than what the"
+            " model sees. By default one frame a second, chosen as `ffmpeg -vf fps=1` chooses"
+            " them, decoded packet by packet: a damaged packet loses only itself. What a model"
+            " sees is always the stored picture, so a re-run sees the same pixels.",
+        ),
+        video_spec(
+            "frame_captions",
+            group="captions",
+            kinds={"pytorch"},
+            description="A caption of every frame by CoCa, with its mean log-probability per"
+            " token. Made in the same pass through the image encoder as `frame_embeddings`.",
+        ),
+        video_spec(
+            "frame_embeddings",
+            group="embeddings",
+            kinds={"pytorch"},
+            description="CoCa's contrastive embedding of every frame: unit vectors in float32, of"
+            " the space that `text_embeddings` share.",
+        ),
+    ],
+    can_subset=True,
+    pool=GPU_POOL,
+)
+def described_frames(
     context: dg.AssetExecutionContext,
     config: ChunkConfig,
     warehouse: WarehouseResource,
     sampling: FrameSampling,
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """The sampled frames of each video, as JPEGs a little larger than what the model sees.
-
-    By default one frame a second, chosen as `ffmpeg -vf fps=1` chooses them, decoded packet by
-    packet: a damaged packet loses only itself. What a model sees is always the stored picture, so
-    a re-run sees the same pixels.
-    """
+    coca: CocaModel,
+    captioning: Captioning,
+    sources: Sources,
+) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """Frames are decoded while one pass of CoCa's image encoder describes those before."""
     store = warehouse.open()
+    chosen = {key.to_user_string() for key in context.selected_asset_keys}
+    described = [a for a in ("frame_captions", "frame_embeddings") if a in chosen]
+    decoders = ThreadPoolExecutor(sampling.threads, thread_name_prefix="decode")
+    stages = [
+        Stage(assets=["frames"], start=_decoding(context, store, sampling, decoders)),
+        Stage(assets=described, start=_describing(store, coca, captioning)),
+    ]
+    try:
+        yield from materialize_stages(
+            context,
+            [stage for stage in stages if chosen.issuperset(stage.assets) and stage.assets],
+            warehouse=store,
+            config=config,
+            unit="frames",
+        )
+    finally:
+        decoders.shutdown(cancel_futures=True)
+    if described and (
+        warning := unfamiliar_videos(
+            store, PROFILES[sources.profile], videos=list(context.partition_keys)
+        )
+    ):
+        context.log.warning(warning)
 
-    def compute(videos: list[str], _: Sequence[str]) -> Results:
+
+def _decoding(
+    context: dg.AssetExecutionContext,
+    store: Warehouse,
+    sampling: FrameSampling,
+    decoders: ThreadPoolExecutor,
+) -> Start:
+    """Begins to decode some videos; finishes with their frames, failures and damage."""
+
+    def extract(path: str, status: str, error: str) -> tuple[Extraction | Failure, float]:
+        started = time.monotonic()
+        found: Extraction | Failure
+        if status == "unreadable":
+            return Failure(error_type="UnreadableVideoError", error=error, final=True), 0.0
+        try:
+            found = extract_frames(
+                Path(path),
+                sampling=sampling.core(),
+                limits=sampling.limits(),
+                short_side=sampling.short_side,
+                quality=sampling.jpeg_quality,
+            )
+        except UnreadableVideoError as unreadable:
+            found = failure(unreadable, final=True)
+        except Exception as unexpected:
+            context.log.exception(f"Decoding {path} failed.")
+            found = failure(unexpected, final=False)
+        return found, time.monotonic() - started
+
+    def start(videos: list[str], _: Sequence[str]) -> Finish:
         files = store.read(
             "SELECT video_id, path, status, error FROM videos WHERE video_id = ANY(?)", videos
         )
+        begun = {video: decoders.submit(extract, *file) for video, *file in files.iter_rows()}
+        return lambda _: _decoded({video: decoding.result() for video, decoding in begun.items()})
 
-        def extract(path: str, status: str, error: str) -> Extraction | Failure:
-            if status == "unreadable":
-                return Failure(error_type="UnreadableVideoError", error=error, final=True)
-            try:
-                return extract_frames(
-                    Path(path),
-                    sampling=sampling.core(),
-                    limits=sampling.limits(),
-                    short_side=sampling.short_side,
-                    quality=sampling.jpeg_quality,
-                )
-            except UnreadableVideoError as unreadable:
-                return failure(unreadable, final=True)
-            except Exception as unexpected:
-                context.log.exception(f"Decoding {path} failed.")
-                return failure(unexpected, final=False)
+    return start
 
-        with ThreadPoolExecutor(sampling.threads) as pool:
-            found = dict(
-                zip(
-                    files["video_id"],
-                    pool.map(extract, files["path"], files["status"], files["error"]),
-                    strict=True,
+
+def _describing(store: Warehouse, coca: CocaModel, captioning: Captioning) -> Start:
+    """Describes frames that were just decoded, or else those that are stored."""
+    one_pass = captioning.weights in (None, coca.weights)
+
+    def describe(videos: list[str], wanted: Sequence[str], new: pl.DataFrame | None) -> Results:
+        from gap_assets.coca.engine import describe_frames, embed_frames
+
+        frames = store.read(STORED_FRAMES, videos) if new is None else new
+        keys, pictures = frames.select(*FRAME_KEY), frames["image"]
+        rows = {}
+        if "frame_captions" in wanted and len(frames):
+            model = coca.load(weights=captioning.weights)
+            batches = list(
+                describe_frames(
+                    model, pictures, decode=captioning.core(), batch_size=coca.batch_size
                 )
             )
-        return _results(found)
+            captions = [caption for batch in batches for caption in batch.captions]
+            rows["frame_captions"] = keys.with_columns(
+                caption=pl.Series([c.text for c in captions], dtype=pl.String),
+                logprob=pl.Series([c.logprob for c in captions], dtype=pl.Float64),
+            )
+            embeddings = np.concatenate([batch.embeddings for batch in batches])
+        if "frame_embeddings" in wanted and len(frames):
+            if not (one_pass and "frame_captions" in wanted):
+                embeddings = embed_frames(coca.load(), pictures, batch_size=coca.batch_size)
+            rows["frame_embeddings"] = keys.with_columns(embedding_column(embeddings))
+        return Results(rows={asset: rows.get(asset, keys) for asset in wanted})
 
-    [result] = materialize_videos(
-        context, ["frames"], compute, warehouse=store, config=config, unit="frames"
-    )
-    return result
+    return lambda videos, wanted: lambda made: describe(videos, wanted, made.get("frames"))
 
 
-def _results(found: dict[str, Extraction | Failure]) -> Results:
-    extractions = {video: x for video, x in found.items() if isinstance(x, Extraction)}
-    failures = {video: x for video, x in found.items() if isinstance(x, Failure)}
+def _decoded(found: Mapping[str, tuple[Extraction | Failure, float]]) -> Results:
+    extractions = {video: x for video, (x, _) in found.items() if isinstance(x, Extraction)}
+    failures = {video: x for video, (x, _) in found.items() if isinstance(x, Failure)}
     return Results(
         rows={
             "frames": table(
                 (
                     (video, f.frame_index, f.timestamp_s, f.width, f.height, f.image)
-                    for video, extraction in extractions.items()
+                    for video, extraction in sorted(extractions.items())
                     for f in extraction.frames
                 ),
                 video_id=pl.String,
@@ -88,6 +185,7 @@ def _results(found: dict[str, Extraction | Failure]) -> Results:
             )
         },
         failures=failures,
+        seconds={video: seconds for video, (_, seconds) in found.items()},
         video_status=table(
             [
                 (video, "damaged" if extraction.damage else "ok", extraction.damage)

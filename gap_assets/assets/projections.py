@@ -87,10 +87,9 @@ def projections(
         columns = {"video_id": pl.String, "modality": pl.String, "method": pl.String}
         return Results(rows={"projections": table(rows, **columns, x=pl.Float64, y=pl.Float64)})
 
-    [result] = materialize_videos(
-        context, ["projections"], compute, warehouse=store, config=config, unit="points"
+    return materialize_videos(
+        context, "projections", compute, warehouse=store, config=config, unit="points"
     )
-    return result
 
 
 def projection_file(sources: Sources) -> Path:

@@ -73,11 +73,13 @@ class Results:
         rows: The new rows by asset, whose table has the asset's name.
         failures: The videos that failed.
         video_status: What decoding found out: columns `video_id`, `status`, `error`.
+        seconds: What each video took by itself, where that is known.
     """
 
     rows: dict[str, pl.DataFrame]
     failures: dict[str, Failure] = field(default_factory=dict)
     video_status: pl.DataFrame | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def stored_hashes(
@@ -96,24 +98,36 @@ def stored_hashes(
 
 def plan(
     warehouse: Warehouse,
-    asset: str,
+    settings: Mapping[str, str],
     video_ids: Sequence[str],
     *,
-    settings: str,
     recompute: bool = False,
-) -> Plan:
-    """Splits the videos into those to do, those that are current and those that must wait."""
+) -> dict[str, Plan]:
+    """Splits the videos into those to do, those that are current and those that must wait.
+
+    Args:
+        warehouse: The warehouse.
+        settings: The fingerprint of the settings of each asset that the run makes. What an asset
+            needs of an earlier one of these counts as there.
+        video_ids: The run's videos.
+        recompute: Whether current videos are done again.
+    """
     stored = stored_hashes(warehouse, video_ids=video_ids)
-    result = Plan(settings=settings, todo={}, current=[], blocked=[])
-    for video_id in video_ids:
-        value = result_hash(asset, video_id, settings=settings, stored=stored, video_ids=[])
-        if value is None:
-            result.blocked.append(video_id)
-        elif value == stored.get((asset, video_id)) and not recompute:
-            result.current.append(video_id)
-        else:
-            result.todo[video_id] = value
-    return result
+    expected = dict(stored)
+    plans = {}
+    for asset, of_asset in settings.items():
+        result = plans[asset] = Plan(settings=of_asset, todo={}, current=[], blocked=[])
+        for video_id in video_ids:
+            value = result_hash(asset, video_id, settings=of_asset, stored=expected, video_ids=[])
+            if value is None:
+                result.blocked.append(video_id)
+                continue
+            expected[asset, video_id] = value
+            if value == stored.get((asset, video_id)) and not recompute:
+                result.current.append(video_id)
+            else:
+                result.todo[video_id] = value
+    return plans
 
 
 def commit(
@@ -133,7 +147,8 @@ def commit(
         videos: The chunk's videos, whose old rows go.
         plans: By asset, the plan that the chunk is part of.
         run_id: The Dagster run.
-        seconds: The time that the chunk took; shared out evenly in the ledger.
+        seconds: The time that the chunk took; the ledger shares it out evenly unless the results
+            know each video's own.
     """
     now = datetime.now(UTC)
     failed = results.failures
@@ -141,12 +156,12 @@ def commit(
         for asset, asset_plan in plans.items():
             rows = results.rows[asset]
             counts = dict(rows.group_by("video_id").len().iter_rows()) if len(rows) else {}
-            share = seconds / len(videos)
+            took = {**dict.fromkeys(videos, seconds / len(videos)), **results.seconds}
             settings, todo = asset_plan.settings, asset_plan.todo
             ledger = [
-                (asset, video, todo[video], settings, run_id, counts.get(video, 0), share, now)
-                for video in videos
-                if video not in failed or failed[video].final
+                (asset, v, todo[v], settings, run_id, counts.get(v, 0), took[v], now)
+                for v in videos
+                if v not in failed or failed[v].final
             ]
             failures = [
                 (video, asset, failed[video].error_type, failed[video].error, now)

@@ -21,7 +21,7 @@ def warehouse(tmp_path):
 
 
 def make(store, asset, videos=VIDEOS, *, settings="today", failures=None):
-    made = plan(store, asset, videos, settings=settings)
+    made = plan(store, {asset: settings}, videos)[asset]
     failures = failures or {}
     rows = pl.DataFrame({"video_id": [v for v in made.todo if v not in failures]})
     if holds_embeddings(asset):
@@ -40,15 +40,27 @@ def make(store, asset, videos=VIDEOS, *, settings="today", failures=None):
 
 def test_what_is_current_is_skipped(warehouse):
     assert set(make(warehouse, "frames", ["a", "b"]).todo) == {"a", "b"}
-    again = plan(warehouse, "frames", VIDEOS, settings="today")
+    again = plan(warehouse, {"frames": "today"}, VIDEOS)["frames"]
     assert (again.current, set(again.todo)) == (["a", "b"], {"c"})
-    everything = plan(warehouse, "frames", VIDEOS, settings="today", recompute=True)
+    everything = plan(warehouse, {"frames": "today"}, VIDEOS, recompute=True)["frames"]
     assert set(everything.todo) == set(VIDEOS)
 
 
 def test_an_input_that_is_not_there_blocks(warehouse):
     make(warehouse, "frames", ["a"])
-    assert plan(warehouse, "frame_captions", VIDEOS, settings="today").blocked == ["b", "c"]
+    assert plan(warehouse, {"frame_captions": "today"}, VIDEOS)["frame_captions"].blocked == [
+        "b",
+        "c",
+    ]
+
+
+def test_an_input_that_the_same_run_makes_does_not_block(warehouse):
+    plans = plan(warehouse, {"frames": "today", "frame_captions": "today"}, VIDEOS)
+    make(warehouse, "frames")
+    assert (
+        plans["frame_captions"]
+        == plan(warehouse, {"frame_captions": "today"}, VIDEOS)["frame_captions"]
+    )
 
 
 def test_a_changed_setting_makes_only_what_follows_stale(warehouse):
@@ -83,7 +95,7 @@ def test_a_final_failure_is_not_tried_again(warehouse, final, again):
     make(warehouse, "frames", failures={"b": failure})
     found = warehouse.read("SELECT video_id, asset, error FROM failures").rows()
     assert found == [("b", "frames", "broken")]
-    assert list(plan(warehouse, "frames", VIDEOS, settings="today").todo) == again
+    assert list(plan(warehouse, {"frames": "today"}, VIDEOS)["frames"].todo) == again
     now = standing(warehouse, settings=SETTINGS)
     assert now.states["frames"]["b"] == "failed"
     assert now.videos_to_do(["frames"]) == set(again)

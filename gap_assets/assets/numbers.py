@@ -1,0 +1,129 @@
+"""What a run says of itself: its speed, what bounds it, and each partition's own numbers."""
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from gap_assets.warehouse.store import Warehouse
+
+DAY = 86_400
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """How far a step has come, and where its time went.
+
+    Attributes:
+        unit: What the rows are called.
+        total: The videos to do.
+        done: Those that are done.
+        rows: The rows of the last stage.
+        spent: Seconds in which the step did, or waited for, nothing but this: a stage's assets, or
+            the warehouse.
+        seconds: What all of it took.
+        video_seconds: The duration of the videos that were done.
+    """
+
+    unit: str
+    total: int
+    done: int = 0
+    rows: int = 0
+    spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    seconds: float = 0.0
+    video_seconds: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Adds the time of the block to what was spent on this."""
+        started = time.monotonic()
+        yield
+        self.spent[name] += time.monotonic() - started
+
+    def progress(self, assets: Sequence[str]) -> str:
+        """The line after each chunk."""
+        seconds = time.monotonic() - self.started
+        left = seconds / self.done * (self.total - self.done)
+        return (
+            f"{' and '.join(assets)}: {self.done} of {self.total} videos, {self.rows} {self.unit},"
+            f" {self.rows / seconds:.1f} {self.unit}/s, {left:.0f} s left"
+        )
+
+    def finish(self, warehouse: Warehouse, videos: Sequence[str]) -> None:
+        """Stops the clock; asks how long the videos that were done last."""
+        self.seconds = time.monotonic() - self.started
+        rows = warehouse.read(
+            "SELECT coalesce(sum(duration_s), 0) AS s FROM videos WHERE video_id = ANY(?)",
+            list(videos),
+        )
+        self.video_seconds = rows.item()
+
+    def summary(self) -> str:
+        """The last line: the speed, and the part that bounds it."""
+        numbers = self.metadata()
+        return ", ".join(f"{name}: {value}" for name, value in numbers.items())
+
+    def metadata(self) -> dict[str, str | int | float]:
+        """The step's numbers.
+
+        The part that takes most of the step's time is its bound. The speed of that part alone is
+        the ceiling that the step could reach if all else overlapped perfectly.
+        """
+        numbers: dict[str, str | int | float] = {
+            "videos done": self.done,
+            "seconds": round(self.seconds, 3),
+            f"{self.unit} per second": round(self.rows / self.seconds, 2) if self.rows else 0.0,
+        }
+        if not self.done:
+            return numbers
+        bound, busy = max(self.spent.items(), key=lambda item: item[1])
+        return numbers | {
+            "bound": bound,
+            "ceiling": f"{self.rows / busy:.1f} {self.unit} per second of {bound} alone",
+            "% of the ceiling": round(100 * busy / self.seconds, 1),
+            "video-hours per day": round(self.video_seconds / 3600 / self.seconds * DAY, 1),
+            f"{'GPU-' if _on_gpu() else ''}seconds per 1,000 videos": round(
+                1000 * self.seconds / self.done, 1
+            ),
+        }
+
+
+def _on_gpu() -> bool:
+    """Whether this process has used a GPU, which the step then holds for all of its time."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.cuda.is_initialized()
+
+
+def add_partition_numbers(
+    context: dg.AssetExecutionContext, asset: str, videos: list[str], *, warehouse: Warehouse
+) -> dict[str, int]:
+    """Adds each partition's numbers; counts the rows and failures of all of them."""
+    ledger = warehouse.read(
+        "SELECT video_id, n_rows, seconds FROM materializations"
+        " WHERE asset = ? AND video_id = ANY(?)",
+        asset,
+        videos,
+    )
+    failures = dict(
+        warehouse.read(
+            "SELECT video_id, error FROM failures WHERE asset = ? AND video_id = ANY(?)",
+            asset,
+            videos,
+        ).iter_rows()
+    )
+    made = {video: (rows, seconds) for video, rows, seconds in ledger.iter_rows()}
+    for video in videos:
+        n_rows, seconds = made.get(video, (0, 0.0))
+        metadata: dict[str, str | int | float] = {
+            "dagster/partition_row_count": n_rows,
+            "seconds of this video": round(seconds, 4),
+        }
+        if video in failures:
+            metadata["failure"] = failures[video]
+        context.add_asset_metadata(metadata, asset_key=asset, partition_key=video)
+    return {"rows of this run": sum(n for n, _ in made.values()), "failures": len(failures)}

@@ -1,6 +1,8 @@
 """From frame captions to one text: filtered captions and summaries."""
 
 from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import numpy as np
@@ -21,6 +23,9 @@ from gap_assets.resources import (
 )
 from gap_assets.warehouse.ledger import Results
 
+if TYPE_CHECKING:
+    from gap_assets.captions.filtering import Calibration
+
 
 @video_asset("filtered_captions", group="captions", kinds={"scipy"}, pool=GPU_POOL)
 def filtered_captions(
@@ -39,10 +44,12 @@ def filtered_captions(
     from gap_assets.captions.filtering import filter_captions
 
     store = warehouse.open()
-    calibration = None
+
+    @cache
+    def calibration() -> "Calibration | None":
+        return caption_filter.calibrate(coca)
 
     def compute(videos: list[str], _: Sequence[str]) -> Results:
-        nonlocal calibration
         captions = store.read(
             "SELECT video_id, frame_index, caption FROM frame_captions WHERE video_id = ANY(?)"
             " ORDER BY video_id, frame_index",
@@ -52,7 +59,6 @@ def filtered_captions(
         if caption_filter.method == "cluster" and len(captions):
             from gap_assets.coca.text import embed_texts
 
-            calibration = calibration or caption_filter.calibrate(coca)
             texts = captions["caption"].unique(maintain_order=True).to_list()
             embeddings = dict(zip(texts, embed_texts(coca.load(), texts).embeddings, strict=True))
         kept = []
@@ -63,7 +69,7 @@ def filtered_captions(
                     texts,
                     method=caption_filter.method,
                     embeddings=np.stack([embeddings[t] for t in texts]) if embeddings else None,
-                    calibration=calibration,
+                    calibration=calibration(),
                 )
             ):
                 position = caption.position
@@ -83,7 +89,13 @@ def filtered_captions(
         )
 
     return materialize_videos(
-        context, "filtered_captions", compute, warehouse=store, config=config, unit="captions"
+        context,
+        "filtered_captions",
+        compute,
+        warehouse=store,
+        config=config,
+        unit="captions",
+        load=calibration,
     )
 
 
@@ -135,5 +147,11 @@ def video_summaries(
         )
 
     return materialize_videos(
-        context, "video_summaries", compute, warehouse=store, config=config, unit="summaries"
+        context,
+        "video_summaries",
+        compute,
+        warehouse=store,
+        config=config,
+        unit="summaries",
+        load=summarizer.load,
     )

@@ -16,7 +16,7 @@ from functools import partial
 import dagster as dg
 import polars as pl
 
-from gap_assets.assets.numbers import Tally, add_partition_numbers
+from gap_assets.assets.numbers import LOADING, Tally, add_partition_numbers
 from gap_assets.lineage import STEPS
 from gap_assets.progress import report_progress
 from gap_assets.resources import settings_in
@@ -42,10 +42,12 @@ class Stage:
     Attributes:
         assets: The assets that the run wants of it.
         start: How it begins. The first stage of a step begins some chunks ahead.
+        load: Loads what it needs, for instance a model; called before each chunk.
     """
 
     assets: Sequence[str]
     start: Start
+    load: Callable[[], object] = lambda: None
 
 
 class ChunkConfig(dg.Config):
@@ -72,9 +74,14 @@ def materialize_videos(
     warehouse: Warehouse,
     config: ChunkConfig,
     unit: str,
+    load: Callable[[], object] = lambda: None,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Materialises a per-video asset that one computation makes; see `materialize_stages`."""
-    stage = Stage(assets=[asset], start=lambda videos, wanted: lambda _: compute(videos, wanted))
+
+    def start(videos: list[str], wanted: Sequence[str]) -> Finish:
+        return lambda _: compute(videos, wanted)
+
+    stage = Stage(assets=[asset], start=start, load=load)
     [result] = materialize_stages(context, [stage], warehouse=warehouse, config=config, unit=unit)
     return result
 
@@ -178,6 +185,8 @@ def _computed(
     videos: list[str] = chunk.videos
     made: dict[str, pl.DataFrame] = {}
     for position, (stage, assets) in enumerate(chunk.stages):
+        with tally.timed(LOADING):
+            stage.load()
         started = time.monotonic()
         with tally.timed(" and ".join(assets)):
             finish = stage.start(videos, assets) if position else chunk.finish

@@ -62,5 +62,11 @@ def text_embeddings(
         )
 
     return materialize_videos(
-        context, "text_embeddings", compute, warehouse=store, config=config, unit="vectors"
+        context,
+        "text_embeddings",
+        compute,
+        warehouse=store,
+        config=config,
+        unit="vectors",
+        load=coca.load,
     )

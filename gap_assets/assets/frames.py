@@ -75,7 +75,11 @@ def described_frames(
     decoders = ThreadPoolExecutor(sampling.threads, thread_name_prefix="decode")
     stages = [
         Stage(assets=["frames"], start=_decoding(context, store, sampling, decoders)),
-        Stage(assets=described, start=_describing(store, coca, captioning)),
+        Stage(
+            assets=described,
+            start=_describing(store, coca, captioning),
+            load=lambda: coca.load(weights=captioning.weights),
+        ),
     ]
     try:
         yield from materialize_stages(

@@ -12,6 +12,7 @@ import dagster as dg
 from gap_assets.warehouse.store import Warehouse
 
 DAY = 86_400
+LOADING = "loading models"
 
 
 @dataclass(kw_only=True)
@@ -25,7 +26,7 @@ class Tally:
         rows: The rows of the last stage.
         spent: Seconds in which the step did, or waited for, nothing but this: a stage's assets, or
             the warehouse.
-        seconds: What all of it took.
+        seconds: What all of it took, but for loading models.
         video_seconds: The duration of the videos that were done.
     """
 
@@ -47,7 +48,7 @@ class Tally:
 
     def progress(self, assets: Sequence[str]) -> str:
         """The line after each chunk."""
-        seconds = time.monotonic() - self.started
+        seconds = time.monotonic() - self.started - self.spent[LOADING]
         left = seconds / self.done * (self.total - self.done)
         return (
             f"{' and '.join(assets)}: {self.done} of {self.total} videos, {self.rows} {self.unit},"
@@ -56,7 +57,7 @@ class Tally:
 
     def finish(self, warehouse: Warehouse, videos: Sequence[str]) -> None:
         """Stops the clock; asks how long the videos that were done last."""
-        self.seconds = time.monotonic() - self.started
+        self.seconds = time.monotonic() - self.started - self.spent[LOADING]
         rows = warehouse.read(
             "SELECT coalesce(sum(duration_s), 0) AS s FROM videos WHERE video_id = ANY(?)",
             list(videos),
@@ -77,11 +78,13 @@ class Tally:
         numbers: dict[str, str | int | float] = {
             "videos done": self.done,
             "seconds": round(self.seconds, 3),
+            f"seconds of {LOADING}": round(self.spent[LOADING], 3),
             f"{self.unit} per second": round(self.rows / self.seconds, 2) if self.rows else 0.0,
         }
         if not self.done:
             return numbers
-        bound, busy = max(self.spent.items(), key=lambda item: item[1])
+        work = {part: seconds for part, seconds in self.spent.items() if part != LOADING}
+        bound, busy = max(work.items(), key=lambda item: item[1])
         return numbers | {
             "bound": bound,
             "ceiling": f"{self.rows / busy:.1f} {self.unit} per second of {bound} alone",

@@ -15,6 +15,7 @@ from open_clip.coca_model import CoCa as CocaModule  # noqa: TID253
 from gap_assets.checksums import verify_checksums
 from gap_assets.coca.decoder import CaptionDecoder
 from gap_assets.coca.settings import DecodeSettings
+from gap_assets.devices import compute_device
 
 Precision = Literal["auto", "fp32", "fp16"]
 
@@ -71,7 +72,7 @@ def load_coca(
             pruned, `bpe.txt.gz`. The files are compared with `SHA256SUMS` if that is there.
         weights: open_clip's tag of the weights, or a file; None for a folder's own weights, and
             with a name for random weights.
-        device: `auto` takes the GPU if there is one; else a torch device such as `cuda:1`.
+        device: See `gap_assets.devices.compute_device`.
         precision: Of the whole model. `auto` is fp16 on a GPU and fp32 on a CPU. open_clip's own
             precision names fail for CoCa: they leave some of its parameters in fp32.
         seed: Gives random weights in place of trained ones, which is the untrained baseline.
@@ -81,7 +82,7 @@ def load_coca(
         ChecksumError: The folder is not what its SHA256SUMS says.
         ValueError: The model exists, but is none that this package can run.
     """
-    target = torch.device(_device(device))
+    target = torch.device(compute_device(device))
     kwargs: dict[str, str] = {}
     if model.startswith(LOCAL):
         folder = Path(model.removeprefix(LOCAL))
@@ -127,14 +128,6 @@ def load_coca(
         std=tuple(preprocess["std"]),
         context_length=module.text.context_length,
     )
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"Device {name!r} was asked for, but torch sees no GPU; use 'auto'.")
-    return name
 
 
 def _check_folder(folder: Path) -> None:

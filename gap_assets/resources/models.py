@@ -147,13 +147,20 @@ _models: dict[Any, Any] = {}
 
 
 def _resident(key: Any, load: Callable[[], T]) -> T:
-    """Keeps loaded models for the life of the process; on a GPU only the last one asked for."""
+    """Keeps loaded models for the life of the process; on a GPU only while half of it is free."""
     if key not in _models:
-        import torch
-
-        if torch.cuda.is_available():
+        if _models and _gpu_is_filling():
             _models.clear()
-            torch.cuda.empty_cache()
         _models[key] = load()
     model: T = _models[key]
     return model
+
+
+def _gpu_is_filling() -> bool:
+    import torch
+
+    if not torch.cuda.is_available():
+        return False
+    torch.cuda.empty_cache()
+    free, total = torch.cuda.mem_get_info()
+    return free < total / 2

@@ -20,6 +20,7 @@ from transformers import (  # noqa: TID253
 from transformers.utils import logging  # noqa: TID253
 
 from gap_assets.checksums import verify_checksums
+from gap_assets.devices import compute_device
 from gap_assets.summaries.prompts import (
     FEW_SHOT_PROMPT,
     INSTRUCTION_PROMPT,
@@ -85,7 +86,7 @@ def load_summarizer(
     Args:
         model: A folder (compared with its SHA256SUMS if it has one) or an id on the Hugging Face
             hub; what the local cache holds is not fetched again.
-        device: `auto` takes the GPU if there is one.
+        device: See `gap_assets.devices.compute_device`.
         dtype: `auto` is fp32 on a CPU and bf16 on a GPU. On a GPU without bf16 it is fp16, but
             fp32 for encoder-decoders, as T5 leaves the range of fp16.
         revision: Commit, tag or branch on the hub.
@@ -94,8 +95,7 @@ def load_summarizer(
         SummarizerNotFoundError: There is no such model.
         ChecksumError: The folder is not what its SHA256SUMS says.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = compute_device(device)
     is_folder = Path(model).is_dir()
     if is_folder:
         verify_checksums(Path(model))

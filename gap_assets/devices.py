@@ -1,0 +1,81 @@
+"""Which device this process computes on. A GPU is leased, so that each process has its own.
+
+The lease is a locked file of the machine, which the kernel unlocks when the process ends, however
+it ends. How many runs go at once, and so how many wait in the queue, is the instance's business.
+"""
+
+import logging
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+LEASES = Path(tempfile.gettempdir()) / "gap_assets-gpus"
+
+
+def compute_device(name: str = "auto") -> str:
+    """The torch device for a name, made this process's current one if it is a GPU.
+
+    Args:
+        name: `auto` leases a GPU where there is one and waits while all are taken; else a torch
+            device such as `cpu` or `cuda:1`, taken as it is.
+
+    Raises:
+        ValueError: A GPU was named and torch sees none.
+    """
+    import torch
+
+    if name == "auto":
+        name = f"cuda:{_leased()}" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda"):
+        if not torch.cuda.is_available():
+            raise ValueError(f"Device {name!r} was asked for, but torch sees no GPU; use 'auto'.")
+        torch.cuda.set_device(name)  # CUDA graphs are captured on the current device.
+    return name
+
+
+@cache
+def _leased() -> int:
+    """The index of the GPU that this process has leased for its life."""
+    import torch
+
+    devices = range(torch.cuda.device_count())
+    return lease([str(torch.cuda.get_device_properties(i).uuid) for i in devices])
+
+
+def lease(gpus: Sequence[str], *, leases: Path = LEASES, pause_s: float = 1.0) -> int:
+    """Takes the first free one of some GPUs for the rest of the process's life.
+
+    Args:
+        gpus: What identifies each GPU on this machine, whoever numbers them.
+        leases: The folder of the locks, shared by all users of the machine.
+        pause_s: Seconds between two looks while all are taken.
+
+    Returns:
+        The position of the GPU in `gpus`.
+    """
+    from filelock import FileLock, Timeout
+
+    if not leases.exists():
+        leases.mkdir(parents=True, exist_ok=True)
+        leases.chmod(0o1777)  # Like the temporary folder: others add locks of their own.
+    waiting = False
+    while True:
+        for position, gpu in enumerate(gpus):
+            lock = FileLock(leases / f"{gpu}.lock", mode=0o666)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            _held.append(lock)
+            return position
+        if not waiting:
+            log.warning("All %d GPUs are leased by other processes; waiting for one.", len(gpus))
+            waiting = True
+        time.sleep(pause_s)
+
+
+_held: list[object] = []  # A lock that is collected would be released.

@@ -1,5 +1,6 @@
 """Video files to pictures: opening safely, choosing frames, decoding exactly those, storing them.
 
-`probe` describes a file, `frames` samples it, `sampling` says which frames are wanted. Nothing in
+`probe` describes a file, `frames` samples it, `sampling` says which frames are wanted, `isolated` runs
+the others in processes that may die. Nothing in
 here knows of models, tables or Dagster.
 """

@@ -33,11 +33,13 @@ class Limits:
         max_pixels: Width times height of a picture; 8192 x 4352 is the largest of HEVC level 6.2.
         max_frames: Sampled frames.
         max_decode_seconds: CPU seconds in the decoder.
+        max_memory: Bytes, where the video is decoded in a process of its own.
     """
 
     max_pixels: int = 8192 * 4352
     max_frames: int = 10_000
     max_decode_seconds: float = 3600.0
+    max_memory: int = 4 * 2**30
 
 
 @dataclass(kw_only=True)
@@ -192,6 +194,8 @@ def _decoder(
         started = thread_time()
         try:
             return codec.decode(packet)
+        except MemoryError:
+            raise  # Also one of libav's; it says nothing of the packet.
         except FFmpegError:
             report.lost_packets += 1
             return []

@@ -41,6 +41,8 @@ COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "content_hash": pl.String,
 }
 
+EXCLUDED = "excluded"
+
 Rows = dict[str, dict[str, Any]]
 """Rows of the table `videos` by the file's path."""
 
@@ -94,13 +96,25 @@ def name_videos(paths: list[Path], *, directory: Path, known: Mapping[str, str])
     return ids
 
 
-def describe_videos(directory: Path, *, known: Rows) -> pl.DataFrame:
+def read_exclusions(path: Path) -> dict[str, str]:
+    """The videos that a person leaves out: a line each, the id and why. No file: none."""
+    if not path.exists():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    parts = [line.split(maxsplit=1) for line in lines if line.strip()]
+    return {video: " ".join(reason) or "no reason given" for video, *reason in parts}
+
+
+def describe_videos(
+    directory: Path, *, known: Rows, excluded: Mapping[str, str] | None = None
+) -> pl.DataFrame:
     """The table `videos`: the files that are in the folder now, and those that were known before.
 
     Args:
         directory: The folder.
         known: The rows of the last time. A file of the same size and modification time keeps its
             row, and so does one of another folder; a file that is gone becomes unreadable.
+        excluded: Videos that a person leaves out, and why. They keep their rows, as unreadable.
 
     Returns:
         One row a video, sorted by id, with the columns `COLUMNS`. A file that cannot be opened is
@@ -117,7 +131,7 @@ def describe_videos(directory: Path, *, known: Rows) -> pl.DataFrame:
         stat = path.stat()
         same = {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
         before = known.get(str(path))
-        if before and same.items() <= before.items():
+        if before and same.items() <= before.items() and before["content_hash"] != EXCLUDED:
             return before
         name = str(path).encode("utf-8", "backslashreplace").decode()
         if name != str(path):
@@ -136,6 +150,10 @@ def describe_videos(directory: Path, *, known: Rows) -> pl.DataFrame:
         elif path not in present:
             gone = {"status": "unreadable", "error": "The file is gone.", "content_hash": "gone"}
             rows.append({**row, **gone})
+    for row in rows:
+        if reason := (excluded or {}).get(row["video_id"]):
+            left_out = {"error": f"Excluded: {reason}", "content_hash": EXCLUDED}
+            row |= {"status": "unreadable", **left_out}
     return pl.DataFrame(rows, schema=COLUMNS).sort("video_id")
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from gap_assets.assets.common import preview, whole_asset
-from gap_assets.catalogue import describe_videos
+from gap_assets.catalogue import describe_videos, read_exclusions
 from gap_assets.lineage import fingerprint
 from gap_assets.partitions import register_videos
 from gap_assets.references import COLUMNS, read_captions
@@ -22,12 +22,14 @@ def videos(
     """The catalogue: every video file of the folder, with its container, codec, size and duration.
 
     Materialising it reads what is new or changed in the folder and adds each new video as a
-    partition. A file that cannot be read is a row with status `unreadable` and a reason.
+    partition. A file that cannot be read is a row with status `unreadable` and a reason, and so is
+    one that `excluded.txt` in the data folder names.
     """
     started = time.monotonic()
     store = warehouse.open()
     known = {row["path"]: row for row in store.read("SELECT * FROM videos").to_dicts()}
-    rows = describe_videos(Path(sources.videos), known=known)
+    excluded = read_exclusions(Path(sources.excluded))
+    rows = describe_videos(Path(sources.videos), known=known, excluded=excluded)
     commit_whole(
         store,
         "videos",

@@ -62,6 +62,7 @@ def default_resources(settings: Settings) -> Mapping[str, Any]:
         "warehouse": WarehouseResource(path=str(settings.warehouse)),
         "sources": Sources(
             videos=str(settings.videos_directory),
+            excluded=str(settings.data / "excluded.txt"),
             captions=str(settings.captions) if settings.captions else None,
             report=str(settings.report),
             profile=settings.models,

@@ -26,6 +26,7 @@ class Sources(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where the videos and the human captions are, and where the report goes."""
 
     videos: str
+    excluded: str
     captions: str | None = None
     report: str
     profile: ProfileName

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gap_assets.catalogue import describe_videos, find_videos, name_videos
+from gap_assets.catalogue import describe_videos, find_videos, name_videos, read_exclusions
 from gap_assets.partitions import register_videos
 
 
@@ -51,6 +51,19 @@ def test_only_what_changed_is_read_again(world, tmp_path):
     assert second["world-0001"]["content_hash"] == second["world-0002"]["content_hash"]
     assert second["world-0003"]["status"] == "unreadable"
     assert "gone" in second["world-0003"]["error"]
+
+
+def test_a_video_is_excluded_with_a_reason_and_comes_back(world, tmp_path):
+    (tmp_path / "excluded.txt").write_text("world-0002 not <b>ours</b>\n\nworld-0003\n")
+    excluded = read_exclusions(tmp_path / "excluded.txt")
+    rows = describe_videos(world, known={}, excluded=excluded)
+    errors = dict(rows.filter(status="unreadable").select("video_id", "error").iter_rows())
+    assert errors == {
+        "world-0002": "Excluded: not <b>ours</b>",
+        "world-0003": "Excluded: no reason given",
+    }
+    again = describe_videos(world, known=rows_of(rows), excluded=read_exclusions(tmp_path / "no"))
+    assert again.equals(describe_videos(world, known={}))
 
 
 def test_a_broken_file_is_a_row_with_a_reason(world, tmp_path):

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     frames_per_second: float = Field(default=1.0, gt=0)
     videos_per_run: int = Field(default=64, ge=1)
     executor: Literal["in_process", "multiprocess", "ray", "k8s"] = "in_process"
+    gpus: int = Field(default=1, ge=0)
 
     @classmethod
     def settings_customise_sources(

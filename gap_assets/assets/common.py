@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
+from gap_assets.executors import needs
 from gap_assets.gap.sources import both_present
 from gap_assets.lineage import STEPS
 from gap_assets.partitions import videos_partitions
@@ -34,6 +35,7 @@ def whole_asset(
         code_version=STEPS[asset].version,
         metadata={"dagster/table_name": asset},
         pool=pool,
+        op_tags=needs(gpu=pool == GPU_POOL),
         **more,
     )
     return decorate

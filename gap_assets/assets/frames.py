@@ -15,6 +15,7 @@ import polars as pl
 from gap_assets.assets.chunks import ChunkConfig, Finish, Stage, Start, failure, materialize_stages
 from gap_assets.assets.common import GPU_POOL, table, video_spec
 from gap_assets.embedding import embedding_column
+from gap_assets.executors import needs
 from gap_assets.familiarity import unfamiliar_videos
 from gap_assets.profiles import PROFILES
 from gap_assets.resources import Captioning, CocaModel, FrameSampling, Sources, WarehouseResource
@@ -58,6 +59,7 @@ STORED_FRAMES = """
     ],
     can_subset=True,
     pool=GPU_POOL,
+    op_tags=needs(gpu=True),
 )
 def described_frames(
     context: dg.AssetExecutionContext,

@@ -5,41 +5,32 @@ import logging
 import os
 import sys
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from gap_assets.profiles import PROFILES, ProfileName
+from gap_assets.console import (
+    console,
+    interval,
+    one_sentence,
+    print_headlines,
+    print_rows,
+    print_warning,
+    progress_bars,
+)
+from gap_assets.profiles import ProfileName
 from gap_assets.settings import Settings, data_directory, remember
-
-if TYPE_CHECKING:
-    import polars as pl
 
 app = typer.Typer(
     help="Measures the modality gap and the cone effect between videos and their captions.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-console = Console()
 
 DEMO_VIDEOS = 24
 DEMO_SEED = 7
-
-HEADLINES = {
-    "centroid_gap": "modality gap (distance of the centroids)",
-    "cone_video": "cone of the videos (mean cosine)",
-    "cone_text": "cone of the texts (mean cosine)",
-    "paired_cosine": "cosine of a video and its own text",
-    "mismatched_cosine": "cosine of a video and another's text",
-    "rmg": "relative modality gap (RMG)",
-}
 
 Data = Annotated[
     Path,
@@ -90,7 +81,7 @@ def status(data: Data) -> None:
     """Show, per asset, how many videos are current, stale, failed and missing."""
     from gap_assets.runs import current_standing
 
-    with _one_sentence():
+    with one_sentence():
         settings = _existing(data)
         counts = current_standing(settings).counts()
     states = ("current", "stale", "failed", "missing")
@@ -98,7 +89,7 @@ def status(data: Data) -> None:
     for asset, count in counts.items():
         table.add_row(asset, *(str(count[state] or "") for state in states))
     console.print(table)
-    _print_warning(settings)
+    print_warning(settings)
 
 
 @app.command()
@@ -110,12 +101,12 @@ def query(
     """Run SQL on the warehouse, read-only; waits while a run is writing."""
     from gap_assets.warehouse.store import Warehouse
 
-    with _one_sentence():
+    with one_sentence():
         rows = Warehouse(path=_existing(data).warehouse).query(sql)
     if as_json:
         print(json.dumps(rows.to_dicts(), default=str, ensure_ascii=False))
     else:
-        _print_rows(rows)
+        print_rows(rows)
 
 
 @app.command()
@@ -127,7 +118,7 @@ def report(
     ] = None,
 ) -> None:
     """Print where the gap report is, or write a page that compares two data folders."""
-    with _one_sentence():
+    with one_sentence():
         if compare:
             from gap_assets.reporting import compare_reports
 
@@ -148,15 +139,15 @@ def metrics(
     """Measure anyone's paired embeddings, without Dagster or a warehouse."""
     from gap_assets import gap
 
-    with _one_sentence():
+    with one_sentence():
         found = gap.scorecard_of_files(video, text)
     if as_json:
         print(json.dumps(gap.as_json(found)))
         return
     table = Table("metric", "value", "95 % interval")
     for metric in found:
-        interval = _interval(metric.ci_low, metric.ci_high)
-        table.add_row(metric.name, f"{metric.value:.4f}", interval)
+        bounds = interval(metric.ci_low, metric.ci_high)
+        table.add_row(metric.name, f"{metric.value:.4f}", bounds)
     console.print(table)
 
 
@@ -183,63 +174,11 @@ def _run(data: Path, **values: Any) -> None:
     # Libraries remark on the root logger, for instance that an untrained network is untrained.
     logging.getLogger().setLevel(logging.ERROR)
     logging.getLogger("gap_assets").setLevel(logging.WARNING)
-    with _one_sentence():
+    with one_sentence():
         settings = remember(data, **values)
-        with _progress_bars() as listener, listening(listener):
+        with progress_bars() as listener, listening(listener):
             run_everything(settings)
-        _print_headlines(settings)
-
-
-@contextmanager
-def _progress_bars() -> Iterator[Any]:
-    """One bar per asset, as their chunks are committed."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        tasks: dict[str, Any] = {}
-
-        def listener(asset: str, done: int, total: int) -> None:
-            if asset not in tasks:
-                tasks[asset] = progress.add_task(asset, total=total)
-            progress.update(tasks[asset], completed=done, total=total)
-
-        yield listener
-
-
-def _print_headlines(settings: Settings) -> None:
-    from gap_assets.warehouse.store import Warehouse
-
-    content = json.loads((settings.report / "report.json").read_text(encoding="utf-8"))
-    main = content["plan"]
-    sides = {"encoder": main["encoder"], "video_source": main["video"], "text_source": main["text"]}
-    values = {row["metric"]: row for row in content["metrics"] if sides.items() <= row.items()}
-    table = Table("", "value", "95 % interval")
-    for metric, title in HEADLINES.items():
-        row = values[metric]
-        table.add_row(title, f"{row['value']:.3f}", _interval(row["ci_low"], row["ci_high"]))
-    console.print(escape(content["verdict"]))
-    console.print(table)
-    warehouse = Warehouse(path=settings.warehouse)
-    failed = warehouse.query("SELECT count(DISTINCT video_id) AS n FROM failures")["n"][0]
-    if failed:
-        console.print(f"{failed} videos failed; the table failures says why.")
-    _print_warning(settings)
-    console.print(f"report     {settings.report / 'report.html'}", soft_wrap=True)
-    console.print(f"warehouse  {settings.warehouse}", soft_wrap=True)
-
-
-def _print_warning(settings: Settings) -> None:
-    from gap_assets.familiarity import unfamiliar_videos
-    from gap_assets.warehouse.store import Warehouse
-
-    warehouse = Warehouse(path=settings.warehouse)
-    if warning := unfamiliar_videos(warehouse, PROFILES[settings.models]):
-        console.print(f"[yellow]{escape(warning)}[/yellow]")
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+        print_headlines(settings)
 
 
 def _report(data: Path) -> Path:
@@ -250,20 +189,6 @@ def _report(data: Path) -> Path:
     return numbers
 
 
-def _print_rows(rows: "pl.DataFrame") -> None:
-    """Prints all rows and columns; whatever a cell holds is shown as text."""
-    table = Table(*(escape(name) for name in rows.columns))
-    for row in rows.iter_rows():
-        table.add_row(*(escape(_printable(cell)) for cell in row))
-    console.print(table)
-
-
-def _printable(cell: Any) -> str:
-    """A cell as text without control characters, and a number without a float's tail."""
-    text = "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)
-    return "".join(c if c.isprintable() else "�" for c in text)
-
-
 def _existing(data: Path) -> Settings:
     settings = Settings(data=data.absolute())
     if not settings.warehouse.exists():
@@ -272,26 +197,6 @@ def _existing(data: Path) -> Settings:
             " `gap run` or `gap demo`."
         )
     return settings
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    """Turns what a user can mend into one sentence and exit status 1."""
-    from gap_assets.gap import GapInputError
-    from gap_assets.runs import RunFailedError
-    from gap_assets.warehouse.store import WarehouseError
-
-    try:
-        yield
-    except ValidationError as error:
-        first = error.errors()[0]
-        message = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    except (GapInputError, RunFailedError, WarehouseError, OSError) as error:
-        message = str(error)
-    else:
-        return
-    Console(stderr=True).print(f"gap: {message}", markup=False, soft_wrap=True)
-    raise typer.Exit(1)
 
 
 if __name__ == "__main__":

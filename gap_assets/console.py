@@ -1,0 +1,118 @@
+"""What the command `gap` prints: tables, bars, the headlines of a run, errors as one sentence."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gap_assets.profiles import PROFILES
+from gap_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+console = Console()
+
+HEADLINES = {
+    "centroid_gap": "modality gap (distance of the centroids)",
+    "cone_video": "cone of the videos (mean cosine)",
+    "cone_text": "cone of the texts (mean cosine)",
+    "paired_cosine": "cosine of a video and its own text",
+    "mismatched_cosine": "cosine of a video and another's text",
+    "rmg": "relative modality gap (RMG)",
+}
+
+
+@contextmanager
+def progress_bars() -> Iterator[Any]:
+    """One bar per asset, as their chunks are committed."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        tasks: dict[str, Any] = {}
+
+        def listener(asset: str, done: int, total: int) -> None:
+            if asset not in tasks:
+                tasks[asset] = progress.add_task(asset, total=total)
+            progress.update(tasks[asset], completed=done, total=total)
+
+        yield listener
+
+
+def print_headlines(settings: Settings) -> None:
+    """Prints what a finished run found, and where its report and its numbers are."""
+    from gap_assets.warehouse.store import Warehouse
+
+    content = json.loads((settings.report / "report.json").read_text(encoding="utf-8"))
+    main = content["plan"]
+    sides = {"encoder": main["encoder"], "video_source": main["video"], "text_source": main["text"]}
+    values = {row["metric"]: row for row in content["metrics"] if sides.items() <= row.items()}
+    table = Table("", "value", "95 % interval")
+    for metric, title in HEADLINES.items():
+        row = values[metric]
+        table.add_row(title, f"{row['value']:.3f}", interval(row["ci_low"], row["ci_high"]))
+    console.print(escape(content["verdict"]))
+    console.print(table)
+    warehouse = Warehouse(path=settings.warehouse)
+    failed = warehouse.query("SELECT count(DISTINCT video_id) AS n FROM failures")["n"][0]
+    if failed:
+        console.print(f"{failed} videos failed; the table failures says why.")
+    print_warning(settings)
+    console.print(f"report     {settings.report / 'report.html'}", soft_wrap=True)
+    console.print(f"warehouse  {settings.warehouse}", soft_wrap=True)
+
+
+def print_warning(settings: Settings) -> None:
+    """Prints a line where the models do not know what the videos show."""
+    from gap_assets.familiarity import unfamiliar_videos
+    from gap_assets.warehouse.store import Warehouse
+
+    warehouse = Warehouse(path=settings.warehouse)
+    if warning := unfamiliar_videos(warehouse, PROFILES[settings.models]):
+        console.print(f"[yellow]{escape(warning)}[/yellow]")
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """An interval as text, empty where there is none."""
+    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def print_rows(rows: "pl.DataFrame") -> None:
+    """Prints all rows and columns; whatever a cell holds is shown as text."""
+    table = Table(*(escape(name) for name in rows.columns))
+    for row in rows.iter_rows():
+        table.add_row(*(escape(_printable(cell)) for cell in row))
+    console.print(table)
+
+
+def _printable(cell: Any) -> str:
+    """A cell as text without control characters, and a number without a float's tail."""
+    text = "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Turns what a user can mend into one sentence and exit status 1."""
+    from gap_assets.gap import GapInputError
+    from gap_assets.runs import RunFailedError
+    from gap_assets.warehouse.store import WarehouseError
+
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    except (GapInputError, RunFailedError, WarehouseError, OSError) as error:
+        message = str(error)
+    else:
+        return
+    Console(stderr=True).print(f"gap: {message}", markup=False, soft_wrap=True)
+    raise typer.Exit(1)

@@ -1,6 +1,6 @@
 """Frames, their captions and their embeddings: one step, so that decoding overlaps the model.
 
-CPU threads decode the next videos while the model describes the frames of these.
+Processes decode the next videos while the model describes the frames of these.
 """
 
 import time
@@ -21,6 +21,7 @@ from gap_assets.profiles import PROFILES
 from gap_assets.resources import Captioning, CocaModel, FrameSampling, Sources, WarehouseResource
 from gap_assets.video.container import UnreadableVideoError
 from gap_assets.video.frames import Extraction, extract_frames
+from gap_assets.video.isolated import DecoderProcesses, InterruptedDecodingError
 from gap_assets.warehouse.ledger import Failure, Results
 from gap_assets.warehouse.store import Warehouse
 
@@ -74,25 +75,26 @@ def described_frames(
     store = warehouse.open()
     chosen = {key.to_user_string() for key in context.selected_asset_keys}
     described = [a for a in ("frame_captions", "frame_embeddings") if a in chosen]
-    decoders = ThreadPoolExecutor(sampling.threads, thread_name_prefix="decode")
-    stages = [
-        Stage(assets=["frames"], start=_decoding(context, store, sampling, decoders)),
-        Stage(
-            assets=described,
-            start=_describing(store, coca, captioning),
-            load=lambda: coca.load(weights=captioning.weights),
-        ),
-    ]
-    try:
-        yield from materialize_stages(
-            context,
-            [stage for stage in stages if chosen.issuperset(stage.assets) and stage.assets],
-            warehouse=store,
-            config=config,
-            unit="frames",
-        )
-    finally:
-        decoders.shutdown(cancel_futures=True)
+    threads = ThreadPoolExecutor(sampling.threads, thread_name_prefix="decode")
+    with DecoderProcesses(limits=sampling.limits()) as processes:
+        stages = [
+            Stage(assets=["frames"], start=_decoding(context, store, sampling, threads, processes)),
+            Stage(
+                assets=described,
+                start=_describing(store, coca, captioning),
+                load=lambda: coca.load(weights=captioning.weights),
+            ),
+        ]
+        try:
+            yield from materialize_stages(
+                context,
+                [stage for stage in stages if chosen.issuperset(stage.assets) and stage.assets],
+                warehouse=store,
+                config=config,
+                unit="frames",
+            )
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
     if described and (
         warning := unfamiliar_videos(
             store, PROFILES[sources.profile], videos=list(context.partition_keys)
@@ -105,17 +107,21 @@ def _decoding(
     context: dg.AssetExecutionContext,
     store: Warehouse,
     sampling: FrameSampling,
-    decoders: ThreadPoolExecutor,
+    threads: ThreadPoolExecutor,
+    processes: DecoderProcesses,
 ) -> Start:
     """Begins to decode some videos; finishes with their frames, failures and damage."""
 
-    def extract(path: str, status: str, error: str) -> tuple[Extraction | Failure, float]:
+    def extract(
+        path: str, size: int, modified_ns: int, status: str, error: str
+    ) -> tuple[Extraction | Failure, float]:
         started = time.monotonic()
         found: Extraction | Failure
         if status == "unreadable":
             return Failure(error_type="UnreadableVideoError", error=error, final=True), 0.0
         try:
-            found = extract_frames(
+            found = processes.run(
+                extract_frames,
                 Path(path),
                 sampling=sampling.core(),
                 limits=sampling.limits(),
@@ -124,19 +130,40 @@ def _decoding(
             )
         except UnreadableVideoError as unreadable:
             found = failure(unreadable, final=True)
+        except InterruptedDecodingError as interrupted:
+            found = failure(interrupted, final=False)
         except Exception as unexpected:
             context.log.exception(f"Decoding {path} failed.")
             found = failure(unexpected, final=False)
+        # The result is filed under the hash of the file that was listed: it must be of that file.
+        if _stamp(path) != (size, modified_ns):
+            found = Failure(
+                error_type="VideoChangedError",
+                error=f"{Path(path).name} changed or went away since the folder was read;"
+                " materialize `videos` again.",
+                final=False,
+            )
         return found, time.monotonic() - started
 
     def start(videos: list[str], _: Sequence[str]) -> Finish:
         files = store.read(
-            "SELECT video_id, path, status, error FROM videos WHERE video_id = ANY(?)", videos
+            "SELECT video_id, path, bytes, modified_ns, status, error FROM videos"
+            " WHERE video_id = ANY(?)",
+            videos,
         )
-        begun = {video: decoders.submit(extract, *file) for video, *file in files.iter_rows()}
+        begun = {video: threads.submit(extract, *file) for video, *file in files.iter_rows()}
         return lambda _: _decoded({video: decoding.result() for video, decoding in begun.items()})
 
     return start
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """A file's size and modification time, or None where there is none."""
+    try:
+        stat = Path(path).stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _describing(store: Warehouse, coca: CocaModel, captioning: Captioning) -> Start:

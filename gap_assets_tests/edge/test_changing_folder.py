@@ -1,0 +1,81 @@
+"""Videos that are replaced, renamed or removed after they were listed and before they are read."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from gap_assets.build import build_definitions
+from gap_assets.runs import QUIET, current_standing, open_instance
+from gap_assets.settings import remember
+from gap_assets.warehouse.store import Warehouse
+
+
+@pytest.fixture
+def folder(tmp_path, world):
+    return shutil.copytree(world, tmp_path / "videos")
+
+
+@pytest.fixture
+def settings(tmp_path, folder):
+    return remember(tmp_path / "data", videos=folder, frames_per_second=2.0)
+
+
+def run(settings, job: str, **selection) -> None:
+    """Runs a job on all videos."""
+    with open_instance(settings) as instance:
+        keys = instance.get_dynamic_partitions("videos")
+        ends = {"start": keys[0], "end": keys[-1]} if keys else {}
+        result = (
+            build_definitions(settings)
+            .resolve_job_def(job)
+            .execute_in_process(
+                QUIET,
+                instance=instance,
+                tags={f"dagster/asset_partition_range_{end}": key for end, key in ends.items()},
+                **selection,
+            )
+        )
+        assert result.success
+
+
+def decode(settings) -> None:
+    run(settings, "per_video", asset_selection=[dg.AssetKey("frames")])
+
+
+def failures(settings) -> dict[str, str]:
+    rows = Warehouse(path=settings.warehouse).read("SELECT video_id, error FROM failures")
+    return dict(rows.iter_rows())
+
+
+def test_what_changed_since_it_was_listed_fails_alone_and_is_mended_by_the_next_run(
+    settings, folder
+):
+    run(settings, "catalogue")
+    shutil.copy(folder / "world-0004.mp4", folder / "world-0000.mp4")
+    (folder / "world-0001.mp4").rename(folder / "renamed.mp4")
+    (folder / "world-0002.mp4").rename(folder / "unmounted")
+    decode(settings)
+    found = failures(settings)
+    assert set(found) == {"world-0000", "world-0001", "world-0002"}
+    assert found["world-0000"] == (
+        "world-0000.mp4 changed or went away since the folder was read; materialize `videos` again."
+    )
+    (folder / "unmounted").rename(folder / "world-0002.mp4")
+    run(settings, "catalogue")
+    standing = current_standing(settings)
+    assert standing.videos_to_do(["frames"]) == {*found, "renamed"}
+    decode(settings)
+    assert failures(settings) == {"world-0001": "The file is gone."}
+    assert current_standing(settings).counts()["frames"] == {"current": 5, "failed": 1}
+    warehouse = Warehouse(path=settings.warehouse)
+    first = dict(
+        warehouse.read("SELECT video_id, image FROM frames WHERE frame_index = 0").iter_rows()
+    )
+    assert set(first) == {"world-0000", "renamed", "world-0002", "world-0003", "world-0004"}
+    assert first["world-0000"] == first["world-0004"]
+    listing = warehouse.read("SELECT path, content_hash FROM videos WHERE status = 'ok'")
+    for path, digest in listing.iter_rows():
+        assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest

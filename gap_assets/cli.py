@@ -120,7 +120,7 @@ def report(
     """Print where the gap report is, or write a page that compares two data folders."""
     with one_sentence():
         if compare:
-            from gap_assets.reporting import compare_reports
+            from gap_assets.gap.comparison import compare_reports
 
             page = compare_reports(*(_report(folder) for folder in compare), into=data.absolute())
         else:

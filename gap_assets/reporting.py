@@ -1,12 +1,9 @@
 """What the gap report shows of a warehouse: metrics, embeddings, texts and thumbnails."""
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from gap_assets.embedding import TEXTS
 from gap_assets.familiarity import unfamiliar_videos
-from gap_assets.gap.comparison import Side, write_comparison
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report import ReportInputs
 from gap_assets.gap.sources import MetricRow, Plan
@@ -79,24 +76,3 @@ def _warnings(warehouse: Warehouse, *, profile: ProfileName) -> Iterator[str]:
     )
     for source, n in cut.sort("source").iter_rows():
         yield f"{n} texts of the source {source} were longer than CoCa reads and were cut."
-
-
-def compare_reports(first: Path, second: Path, *, into: Path) -> Path:
-    """Writes the page that puts two reports side by side, and returns where it is.
-
-    Args:
-        first: A `report.json`.
-        second: Another one.
-        into: The folder for the page.
-    """
-
-    def side(numbers: Path) -> Side:
-        content = json.loads(numbers.read_text(encoding="utf-8"))
-        return Side(
-            name=numbers.parent.parent.name,
-            facts=content["facts"],
-            plan=Plan(**content["plan"]),
-            rows=[MetricRow(**row) for row in content["metrics"]],
-        )
-
-    return write_comparison(side(first), side(second), into / "comparison.html")

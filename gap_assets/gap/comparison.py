@@ -1,20 +1,14 @@
-"""Two warehouses side by side: another model, prompt, fusion or sampling on one page."""
+"""Two reports side by side: another model, prompt, fusion or sampling on one page."""
 
-from __future__ import annotations
-
+import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
-from gap_assets.gap.catalogue import Entry, scorecard_entries
-from gap_assets.gap.files import write_atomically
-from gap_assets.gap.pages import data_uri, render
+from gap_assets.gap.pages import data_uri, render, words, write_atomically
 from gap_assets.gap.sources import MetricRow, Plan
-from gap_assets.gap.verdict import Numbers, number, verdict, with_interval
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from gap_assets.gap.verdict import Numbers, number, with_interval
 
 KEY = {
     "gap": "centroid_gap_debiased",
@@ -27,55 +21,47 @@ KEY = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """One of the two warehouses.
+def compare_reports(first: Path, second: Path, *, into: Path) -> Path:
+    """Writes one self-contained HTML page that puts two reports side by side.
 
-    Attributes:
-        name: What to call it, such as its folder.
-        facts: As for the report.
-        plan: Its main pair of sources.
-        rows: The content of its `gap_metrics`.
+    Args:
+        first: A `report.json`, in the folder `report` of a data folder.
+        second: Another one.
+        into: The folder for the page.
     """
-
-    name: str
-    facts: Mapping[str, str]
-    plan: Plan
-    rows: Sequence[MetricRow]
-
-
-def write_comparison(first: Side, second: Side, path: Path) -> Path:
-    """Writes one self-contained HTML page that puts two warehouses side by side."""
     from gap_assets.gap.figures.controls import intervals
     from gap_assets.gap.figures.style import PAIRED, TEXT, svg
 
-    a, b = (Numbers(side.rows, side.plan) for side in (first, second))
-    labels = (f"A: {first.name}", f"B: {second.name}")
-    rows = {
-        key: {
-            label: row
-            for label, side in zip(labels, (a, b), strict=True)
-            if (row := side.find(name))
-        }
-        for key, name in KEY.items()
+    contents = [json.loads(path.read_text(encoding="utf-8")) for path in (first, second)]
+    sides = {
+        f"{letter}: {path.parent.parent.name}": _numbers(content)
+        for letter, path, content in zip("AB", (first, second), contents, strict=True)
     }
+    a, b = sides.values()
     figure = intervals(
-        {key: sides for key, sides in rows.items() if sides},
-        colours=dict(zip(labels, (PAIRED, TEXT), strict=True)),
+        {
+            key: {label: side.find(name) for label, side in sides.items()}
+            for key, name in KEY.items()
+        },
+        colours=dict(zip(sides, (PAIRED, TEXT), strict=True)),
     )
     page = render(
         "comparison.html.j2",
-        title=f"{first.name} and {second.name}",
-        sides=[(labels[0], verdict(a)), (labels[1], verdict(b))],
+        title=" and ".join(path.parent.parent.name for path in (first, second)),
+        sides=[(label, c["verdict"]) for label, c in zip(sides, contents, strict=True)],
         warnings=list(_warnings(a, b)),
-        facts=list(_facts(first, second)),
+        facts=list(_facts(*(content["facts"] for content in contents))),
         picture=data_uri(svg(figure), "image/svg+xml"),
         scorecard={
-            section: [_line(entry, a, b) for entry in entries]
-            for section, entries in scorecard_entries().items()
+            section: [_line(name, entry, a, b) for name, entry in entries.items()]
+            for section, entries in words("scorecard").items()
         },
     )
-    return write_atomically(path, page)
+    return write_atomically(into / "comparison.html", page)
+
+
+def _numbers(content: Mapping[str, Any]) -> Numbers:
+    return Numbers([MetricRow(**row) for row in content["metrics"]], Plan(**content["plan"]))
 
 
 def _warnings(a: Numbers, b: Numbers) -> Iterator[str]:
@@ -87,24 +73,24 @@ def _warnings(a: Numbers, b: Numbers) -> Iterator[str]:
         )
 
 
-def _facts(first: Side, second: Side) -> Iterator[tuple[str, str, str]]:
+def _facts(first: Mapping[str, str], second: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """What was measured; what differs comes first."""
-    names = list(dict.fromkeys([*first.facts, *second.facts]))
-    names.sort(key=lambda name: first.facts.get(name) == second.facts.get(name))
-    for name in names:
-        yield name, first.facts.get(name, "—"), second.facts.get(name, "—")
+    for name in sorted({**first, **second}, key=lambda name: first.get(name) == second.get(name)):
+        yield name, first.get(name, "—"), second.get(name, "—")
 
 
-def _line(entry: Entry, a: Numbers, b: Numbers) -> dict[str, str | bool]:
-    rows = [side.find(entry.name) for side in (a, b)]
-    values = [row.value if row else math.nan for row in rows]
-    bounds = [(row.ci_low, row.ci_high) for row in rows if row]
-    known = [(low, high) for low, high in bounds if low is not None and high is not None]
+def _line(name: str, entry: Mapping[str, str], a: Numbers, b: Numbers) -> dict[str, Any]:
+    one, other = a.find(name), b.find(name)
+    difference = other.value - one.value if one and other else math.nan
+    known = [
+        (row.ci_low, row.ci_high)
+        for row in (one, other)
+        if row and row.ci_low is not None and row.ci_high is not None
+    ]
     return {
-        "label": entry.label,
-        "note": entry.note,
-        "a": with_interval(rows[0]) if rows[0] else "—",
-        "b": with_interval(rows[1]) if rows[1] else "—",
-        "difference": ("+" if values[1] > values[0] else "") + number(values[1] - values[0]),
+        **entry,
+        "a": with_interval(one),
+        "b": with_interval(other),
+        "difference": ("+" if difference > 0 else "") + number(difference),
         "apart": len(known) == 2 and max(known)[0] > min(known)[1],
     }

@@ -4,16 +4,13 @@ Every array that enters this package passes here once. What is wrong with it is 
 sentence; what is merely remarkable (duplicates, a constant modality) becomes a warning.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FloatArray = NDArray[np.float64]
 AnyFloats = NDArray[np.floating[Any]]
@@ -42,7 +39,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.video)
 
-    def take(self, rows: NDArray[np.intp]) -> Pairs:
+    def take(self, rows: NDArray[np.intp]) -> "Pairs":
         """The pairs of the given rows, in that order."""
         return Pairs(self.video[rows], self.text[rows], self.warnings)
 
@@ -70,8 +67,8 @@ def check_pairs(video: AnyFloats, text: AnyFloats) -> Pairs:
         GapInputError: Not two-dimensional, not numbers, different shapes, fewer than three pairs,
             NaN or infinite values, or rows of zeros.
     """
-    for name, rows in (("video", video), ("text", text)):
-        _check_rows(name, rows)
+    _check_rows("video", video)
+    _check_rows("text", text)
     if len(video) != len(text):
         raise GapInputError(
             f"{len(video)} video rows and {len(text)} text rows: row i of both arrays must belong "
@@ -87,7 +84,7 @@ def check_pairs(video: AnyFloats, text: AnyFloats) -> Pairs:
             f"{len(video)} pairs are too few: the metrics need at least {MIN_PAIRS}."
         )
     pairs = Pairs(unit_rows(video), unit_rows(text))
-    return Pairs(pairs.video, pairs.text, tuple(_remarks(pairs)))
+    return replace(pairs, warnings=tuple(_remarks(pairs)))
 
 
 def load_embeddings(path: Path) -> AnyFloats:
@@ -126,18 +123,15 @@ def _check_rows(name: str, rows: AnyFloats) -> None:
         )
 
 
-def _remarks(pairs: Pairs) -> list[str]:
-    remarks = []
+def _remarks(pairs: Pairs) -> Iterator[str]:
     for name, rows in (("video", pairs.video), ("text", pairs.text)):
-        share = duplicate_share(rows)
         if np.ptp(rows, axis=0).max() < 1e-5:
-            remarks.append(
+            yield (
                 f"All {name} embeddings are the same vector: its cone is 1 by construction, and "
                 "spectra and retrieval mean nothing."
             )
-        elif share > 0:
-            remarks.append(
+        elif (share := duplicate_share(rows)) > 0:
+            yield (
                 f"{share:.1%} of the {name} embeddings repeat another one: this raises the {name} "
                 "cone, and retrieval counts ties as half a rank."
             )
-    return remarks

@@ -4,19 +4,20 @@ The loss landscape follows Liang et al. 2022, section 4.2. The other interventio
 half of the videos and judged on the other, because a mean that saw the judged rows leaks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from gap_assets.gap.analysis import MIN_PAIRS_FOR_HALVES, halves
 from gap_assets.gap.inputs import FloatArray, Pairs, unit_rows
 from gap_assets.gap.moments import closed_form
-from gap_assets.gap.pairwise import compare_all, same_modality_share
-from gap_assets.gap.separability import halves
+from gap_assets.gap.pairwise import compare_all
 
 SHIFTS = np.arange(-10, 21) / 20
+UNSHIFTED = 10  # where SHIFTS is 0
+PAPER_SCALES = (50.0, 20.0, 10.0, 1.0)  # 1 / temperature, figure 3 of the paper
+MEASURES = ("centroid_gap_debiased", "knn_same_modality", "recall_at_1")
 LOSS_BATCH = 50  # as in the paper's footnote 5; the loss depends on it
 JUDGED = 2000  # held-out videos at most
 
@@ -31,40 +32,34 @@ def shifted(pairs: Pairs, amount: float, gap: FloatArray) -> Pairs:
 
 @dataclass(frozen=True)
 class LossLandscape:
-    """Contrastive loss over shifts.
+    """Contrastive loss over the S shifts `SHIFTS`; 0 is the data as it is.
 
     Attributes:
-        shifts: (S,) amounts; 0 is the data as it is.
         gaps: (S,) gap that remains, negative where the centroids have changed sides.
         inverse_temperatures: (T,) logit scales.
         losses: (T, S) in nats, symmetric InfoNCE in batches of 50.
     """
 
-    shifts: FloatArray
     gaps: FloatArray
     inverse_temperatures: tuple[float, ...]
     losses: FloatArray
 
     def best_shifts(self) -> FloatArray:
         """(T,) shift of the smallest loss per temperature."""
-        return np.asarray(self.shifts[self.losses.argmin(axis=1)])
+        return np.asarray(SHIFTS[self.losses.argmin(axis=1)])
 
 
-def loss_landscape(
-    pairs: Pairs,
-    *,
-    inverse_temperatures: Sequence[float] = (100.0, 50.0, 20.0, 10.0, 1.0),
-    shifts: FloatArray = SHIFTS,
-) -> LossLandscape:
-    """The contrastive loss as the gap closes, at several temperatures."""
+def loss_landscape(pairs: Pairs, *, logit_scale: float = 100.0) -> LossLandscape:
+    """The contrastive loss as the gap closes: at the model's own logit scale, then the paper's."""
+    scales = (logit_scale, *(scale for scale in PAPER_SCALES if scale != logit_scale))
     gap = pairs.video.mean(axis=0) - pairs.text.mean(axis=0)
     gaps, losses = [], []
-    for amount in shifts:
+    for amount in SHIFTS:
         moved = shifted(pairs, float(amount), gap)
         left = moved.video.mean(axis=0) - moved.text.mean(axis=0)
         gaps.append(np.copysign(np.linalg.norm(left), left @ gap))
-        losses.append(contrastive_losses(moved, inverse_temperatures))
-    return LossLandscape(shifts, np.array(gaps), tuple(inverse_temperatures), np.array(losses).T)
+        losses.append(contrastive_losses(moved, scales))
+    return LossLandscape(np.array(gaps), scales, np.array(losses).T)
 
 
 def contrastive_losses(pairs: Pairs, inverse_temperatures: Sequence[float]) -> list[float]:
@@ -107,23 +102,24 @@ class Outcome:
 
 def intervene(pairs: Pairs, *, seed: int = 0) -> list[Outcome]:
     """Shifts, mean-centring and dropping the largest gap dimensions; [] for fewer than 8 pairs."""
-    if len(pairs) < 8:
+    if len(pairs) < MIN_PAIRS_FOR_HALVES:
         return []
     fit, judge = halves(len(pairs), seed=seed)
     held_out = pairs.take(judge[:JUDGED])
-    mean_video, mean_text = pairs.video[fit].mean(axis=0), pairs.text[fit].mean(axis=0)
-    gap = mean_video - mean_text
+    video, text = held_out.video, held_out.text
+    means = pairs.video[fit].mean(axis=0), pairs.text[fit].mean(axis=0)
+    gap = means[0] - means[1]
     outcomes = [
         _outcome("shift", amount, shifted(held_out, amount, gap))
         for amount in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
     ]
-    centred = Pairs(unit_rows(held_out.video - mean_video), unit_rows(held_out.text - mean_text))
+    centred = Pairs(unit_rows(video - means[0]), unit_rows(text - means[1]))
     outcomes.append(_outcome("centring", 1, centred))
     by_size = np.argsort(-np.abs(gap))
     count = 1
     while count <= len(gap) // 4:
         kept = np.sort(by_size[count:])
-        dropped = Pairs(unit_rows(held_out.video[:, kept]), unit_rows(held_out.text[:, kept]))
+        dropped = Pairs(unit_rows(video[:, kept]), unit_rows(text[:, kept]))
         outcomes.append(_outcome("dropping", count, dropped))
         count *= 2
     return outcomes
@@ -132,16 +128,12 @@ def intervene(pairs: Pairs, *, seed: int = 0) -> list[Outcome]:
 def _outcome(kind: str, amount: float, pairs: Pairs) -> Outcome:
     moments = closed_form(pairs.video, pairs.text, weights=np.ones((1, len(pairs))))
     passes = compare_all(pairs)
-    shares = (
-        same_modality_share(passes.video, passes.video_to_text),
-        same_modality_share(passes.text, passes.text_to_video),
-    )
-    hits = (passes.video_to_text.closer < 1, passes.text_to_video.closer < 1)
+    hits = [across.closer < 1 for across in passes.directions.values()]
     return Outcome(
         kind=kind,
         amount=amount,
         centroid_gap_debiased=float(moments["centroid_gap_debiased"][0]),
-        knn_same_modality=float(np.mean(shares)),
+        knn_same_modality=float(passes.same_modality_share().mean()),
         recall_at_1=float(np.mean(hits)),
         n=len(pairs),
     )

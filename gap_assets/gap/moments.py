@@ -5,13 +5,9 @@ Everything here is a function of weighted sums over videos, so one implementatio
 live in `pairwise`, those that need a covariance in `spectra`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from gap_assets.gap.inputs import FloatArray
-
-WEIGHT_ROWS = 128  # rows of weights per step; bounds the copy of squared weights
 
 
 def closed_form(
@@ -37,51 +33,36 @@ def closed_form(
         official off-diagonal form), mean_share (|gap|^2 over the mean squared pair distance),
         pair_distance, alignment (Wang and Isola 2020, alpha = 2).
     """
-    norms_x = np.einsum("nd,nd->n", video, video)
-    norms_y = np.einsum("nd,nd->n", text, text)
-    dots = np.einsum("nd,nd->n", video, text)
+    norms_x, norms_y, dots = _dot(video, video), _dot(text, text), _dot(video, text)
     squared = np.maximum(norms_x + norms_y - 2 * dots, 0)
-    per_video = np.stack([dots, squared, np.sqrt(squared)], axis=1)
-    parts = [
-        _sums(video, text, step, per_video, np.stack([norms_x, norms_y, dots, squared], axis=1))
-        for step in np.split(weights, range(WEIGHT_ROWS, len(weights), WEIGHT_ROWS))
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _sums(
-    video: FloatArray,
-    text: FloatArray,
-    weights: FloatArray,
-    per_video: FloatArray,
-    own: FloatArray,
-) -> dict[str, FloatArray]:
+    own = np.stack([norms_x, norms_y, dots, squared, np.ones_like(dots)], axis=1)
+    # einsum squares the weights as it goes: at 15,000 videos a copy of them is 120 MB.
+    own_x, own_y, own_xy, own_r, repeats = np.einsum("bn,bn,nk->kb", weights, weights, own)
     total = weights.sum(axis=1)
-    squared_weights = weights**2
-    distinct = total**2 - squared_weights.sum(axis=1)
+    distinct = total**2 - repeats
     sum_x, sum_y = weights @ video, weights @ text
-    sum_r = sum_x - sum_y
+    within_x, within_y, across = _dot(sum_x, sum_x), _dot(sum_y, sum_y), _dot(sum_x, sum_y)
+    between = _dot(sum_x - sum_y, sum_x - sum_y)
+    per_video = np.stack([dots, squared, np.sqrt(squared)], axis=1)
     paired, squared_distance, distance = (weights @ per_video / total[:, None]).T
-    own_x, own_y, own_xy, own_r = (squared_weights @ own).T
-
-    def dot(a: FloatArray, b: FloatArray) -> FloatArray:
-        return np.asarray(np.einsum("bd,bd->b", a, b))
-
     with np.errstate(invalid="ignore", divide="ignore"):  # NaN where one video holds all weight
-        cone_x = (dot(sum_x, sum_x) - own_x) / distinct
-        cone_y = (dot(sum_y, sum_y) - own_y) / distinct
-        gap = np.sqrt(dot(sum_r, sum_r)) / total
-        cosine = dot(sum_x, sum_y) / np.sqrt(dot(sum_x, sum_x) * dot(sum_y, sum_y))
+        cone_x, cone_y = (within_x - own_x) / distinct, (within_y - own_y) / distinct
+        angle = np.arccos(np.clip(across / np.sqrt(within_x * within_y), -1, 1))
         return {
-            "centroid_gap": gap,
-            "centroid_gap_debiased": np.sqrt(np.maximum((dot(sum_r, sum_r) - own_r) / distinct, 0)),
-            "centroid_angle_degrees": np.degrees(np.arccos(np.clip(cosine, -1, 1))),
+            "centroid_gap": np.sqrt(between) / total,
+            "centroid_gap_debiased": np.sqrt(np.maximum((between - own_r) / distinct, 0)),
+            "centroid_angle_degrees": np.degrees(angle),
             "cone_video": cone_x,
             "cone_text": cone_y,
             "paired_cosine": paired,
-            "mismatched_cosine": (dot(sum_x, sum_y) - own_xy) / distinct,
+            "mismatched_cosine": (across - own_xy) / distinct,
             "rmg": (1 - paired) / ((1 - paired) + 1 - (cone_x + cone_y) / 2),
-            "mean_share": gap**2 / squared_distance,
+            "mean_share": between / total**2 / squared_distance,
             "pair_distance": distance,
             "alignment": squared_distance,
         }
+
+
+def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Dot products (N,) of the rows of two arrays (N, D)."""
+    return np.asarray(np.einsum("nd,nd->n", a, b))

@@ -1,19 +1,21 @@
-"""HTML pages from templates: autoescaped, self-contained, written atomically."""
-
-from __future__ import annotations
+"""What the pages share: templates, the words beside them, and files that appear whole."""
 
 import base64
+import os
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+TEMPLATES = Path(__file__).parent / "templates"
+
 
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -26,6 +28,20 @@ def render(template: str, **context: Any) -> bytes:
     return _environment().get_template(template).render(**context).encode()
 
 
+@cache
+def words(name: str) -> dict[str, Any]:
+    """Labels and captions from `templates/<name>.toml`, whose head explains its fields."""
+    return tomllib.loads((TEMPLATES / f"{name}.toml").read_text(encoding="utf-8"))
+
+
 def data_uri(content: bytes, media_type: str) -> str:
     """Bytes as a URI that needs no second file."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def write_atomically(path: Path, content: bytes) -> Path:
+    """Writes a temporary neighbour, then renames it over `path`; makes the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    return temporary.replace(path)

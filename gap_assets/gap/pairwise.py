@@ -6,9 +6,8 @@ sums float64. Four passes (each modality against itself and against the other) s
 retrieval, mixing, uniformity and MMD.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,10 @@ from gap_assets.gap.inputs import FloatArray, Pairs
 BLOCK_CELLS = 1 << 22  # cosines per block: 16 MiB of float32 and some 60 MiB of intermediates
 BIN_WIDTH = 0.001
 BINS = round(2 / BIN_WIDTH)
+NEIGHBOURS = 10
 TIE = 1e-6  # cosines closer than float32 can tell apart
 BANDWIDTH_SAMPLE = 1000
+GALLERY, GALLERY_DRAWS = 1000, 20
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,6 @@ class Comparison:
     Attributes:
         histogram: (2000,) number of cosines of i != j per 0.001 from -1 to 1.
         lowest: Smallest cosine of i != j.
-        highest: Largest cosine of i != j.
         closer: (N,) number of rows j != i closer to query i than its partner; a tie counts half.
         nearest: (N, k) largest cosines, descending. The partner takes part, the query itself not.
         occurrences: (N,) number of queries that have this row among their k nearest.
@@ -38,7 +38,6 @@ class Comparison:
 
     histogram: NDArray[np.int64]
     lowest: float
-    highest: float
     closer: FloatArray
     nearest: FloatArray
     occurrences: NDArray[np.int64]
@@ -52,43 +51,73 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """The four passes over one set of pairs, and the kernel widths that they used."""
+    """The four passes over one set of pairs, and what follows from two of them together.
+
+    Attributes:
+        paired: (N,) cosine of each video with its own text.
+        widths: Of the kernels: 2 for uniformity (Wang and Isola 2020), and 1 / median squared
+            distance for MMD.
+    """
 
     video: Comparison
     text: Comparison
     video_to_text: Comparison
     text_to_video: Comparison
     paired: FloatArray
-    widths: tuple[float, ...]
+    widths: tuple[float, float]
+
+    @property
+    def directions(self) -> dict[str, Comparison]:
+        """The two ways of retrieval by name."""
+        return {"video_to_text": self.video_to_text, "text_to_video": self.text_to_video}
+
+    @property
+    def mixed_ranks(self) -> dict[str, FloatArray]:
+        """(N,) rank of each row's partner among all 2N - 1 others, by the query's modality."""
+        return {
+            "video": self.video.closer + self.video_to_text.closer + 1,
+            "text": self.text.closer + self.text_to_video.closer + 1,
+        }
+
+    def same_modality_share(self) -> FloatArray:
+        """(N,) share of the k nearest among all 2N - 1 others that are of the own modality.
+
+        The mean of the video's share and the text's. Without any gap it is (N - 1) / (2N - 1). It
+        saturates at 1 long before the gap is as large as CLIP's: it says that a gap exists, not
+        how large it is.
+        """
+        k = self.video.nearest.shape[1]
+        shares = []
+        for own, other in ((self.video, self.video_to_text), (self.text, self.text_to_video)):
+            both = np.concatenate([own.nearest, other.nearest], axis=1)
+            closest = np.argsort(-both, axis=1, kind="stable")[:, :k]
+            shares.append((closest < k).mean(axis=1))
+        return np.asarray(sum(shares) / 2)
+
+    def mmd_terms(self) -> FloatArray:
+        """(N,) per-video terms whose mean is the unbiased MMD^2 (Gretton et al. 2012, RBF kernel).
+
+        Within a modality i != j; across, all N^2 cosines, so that the value does not depend on who
+        is paired with whom.
+        """
+        n = len(self.paired)
+        pair = np.exp(-self.widths[1] * (2 - 2 * self.paired))
+        across = self.video_to_text.kernels[1] + self.text_to_video.kernels[1]
+        within = self.video.kernels[1] + self.text.kernels[1]
+        return np.asarray(within - (across * (n - 1) + 2 * pair) / n)
 
 
-def compare_all(
-    pairs: Pairs, *, neighbours: int = 10, block_rows: int | None = None
-) -> Comparisons:
-    """Runs the four passes.
-
-    Kernel widths: 2 for uniformity (Wang and Isola 2020), and 1 / median squared distance for MMD
-    (`median_squared_distance`).
-
-    Args:
-        pairs: N checked pairs.
-        neighbours: k of the nearest-neighbour lists, at most N - 1.
-        block_rows: Queries per block; by default as many as make four million cosines.
-    """
+def compare_all(pairs: Pairs) -> Comparisons:
+    """Runs the four passes, for nearest-neighbour lists of 10 (N - 1 where that is less)."""
     paired = np.einsum("nd,nd->n", pairs.video, pairs.text)
     video, text = pairs.video.astype(np.float32), pairs.text.astype(np.float32)
     widths = (2.0, 1 / median_squared_distance(pairs))
-    k = min(neighbours, len(pairs) - 1)
-    rows = block_rows or max(1, BLOCK_CELLS // len(pairs))
-
-    def against(queries: NDArray[np.float32], gallery: NDArray[np.float32]) -> Comparison:
-        return compare(queries, gallery, paired=paired, k=k, widths=widths, block_rows=rows)
-
+    compare = partial(_compare, paired=paired, widths=widths)
     return Comparisons(
-        video=against(video, video),
-        text=against(text, text),
-        video_to_text=against(video, text),
-        text_to_video=against(text, video),
+        video=compare(video, video),
+        text=compare(text, text),
+        video_to_text=compare(video, text),
+        text_to_video=compare(text, video),
         paired=paired,
         widths=widths,
     )
@@ -105,14 +134,12 @@ def median_squared_distance(pairs: Pairs) -> float:
     return float(max(np.median(2 - 2 * cosines), 1e-3))
 
 
-def compare(
+def _compare(
     queries: NDArray[np.float32],
     gallery: NDArray[np.float32],
     *,
     paired: FloatArray,
-    k: int,
     widths: tuple[float, ...],
-    block_rows: int,
 ) -> Comparison:
     """One pass; `gallery is queries` compares a modality with itself.
 
@@ -120,16 +147,15 @@ def compare(
         queries: (N, D) unit rows.
         gallery: (N, D) unit rows.
         paired: (N,) cosine of each query with its partner in the other modality.
-        k: Length of the nearest-neighbour lists.
         widths: Kernel widths.
-        block_rows: Queries per block.
     """
     n = len(queries)
+    k, block_rows = min(NEIGHBOURS, n - 1), max(1, BLOCK_CELLS // n)
     histogram = np.zeros(BINS, dtype=np.int64)
     occurrences = np.zeros(n, dtype=np.int64)
     closer, nearest = np.empty(n), np.empty((n, k))
     kernels = np.empty((len(widths), n))
-    lowest, highest = np.inf, -np.inf
+    lowest = np.inf
     for start in range(0, n, block_rows):
         rows = slice(start, min(start + block_rows, n))
         local = np.arange(rows.stop - start)
@@ -149,7 +175,6 @@ def compare(
         cosines[diagonal] = np.inf
         lowest = min(lowest, float(cosines.min()))
         cosines[diagonal] = -np.inf
-        highest = max(highest, float(cosines.max()))
         partner = paired[rows, None].astype(np.float32)
         above = (cosines > partner + TIE).sum(axis=1) + (cosines >= partner - TIE).sum(axis=1)
         closer[rows] = above / 2
@@ -159,37 +184,7 @@ def compare(
         top = np.argpartition(cosines, n - k, axis=1)[:, n - k :]
         occurrences += np.bincount(top.ravel(), minlength=n)
         nearest[rows] = -np.sort(-np.take_along_axis(cosines, top, axis=1), axis=1)
-    return Comparison(histogram, lowest, highest, closer, nearest, occurrences, kernels)
-
-
-def same_modality_share(own: Comparison, other: Comparison) -> FloatArray:
-    """(N,) share of a row's k nearest among all 2N - 1 others that are of its own modality.
-
-    Without any gap the share is (N - 1) / (2N - 1). It saturates at 1 long before the gap is as
-    large as CLIP's: it says that a gap exists, not how large it is.
-    """
-    k = own.nearest.shape[1]
-    both = np.concatenate([own.nearest, other.nearest], axis=1)
-    closest = np.argsort(-both, axis=1, kind="stable")[:, :k]
-    return np.asarray((closest < k).mean(axis=1))
-
-
-def uniformity(comparison: Comparison) -> FloatArray:
-    """(N,) per-row means of exp(-2 squared distance); the metric is the log of their mean."""
-    return np.asarray(comparison.kernels[0])
-
-
-def mmd_terms(comparisons: Comparisons) -> FloatArray:
-    """(N,) per-video terms whose mean is the unbiased MMD^2 (Gretton et al. 2012, RBF kernel).
-
-    Within a modality i != j; across, all N^2 cosines, so that the value does not depend on who is
-    paired with whom.
-    """
-    n = len(comparisons.paired)
-    pair = np.exp(-comparisons.widths[1] * (2 - 2 * comparisons.paired))
-    across = comparisons.video_to_text.kernels[1] + comparisons.text_to_video.kernels[1]
-    within = comparisons.video.kernels[1] + comparisons.text.kernels[1]
-    return np.asarray(within - (across * (n - 1) + 2 * pair) / n)
+    return Comparison(histogram, lowest, closer, nearest, occurrences, kernels)
 
 
 def hubness(occurrences: NDArray[np.int64]) -> dict[str, float]:
@@ -198,33 +193,30 @@ def hubness(occurrences: NDArray[np.int64]) -> dict[str, float]:
     Radovanovic et al. 2010; Robin Hood is the share of list places that would have to move for
     every row to occur equally often. 0, 0 and 0 mean no hubs.
     """
-    counts = occurrences.astype(np.float64)
-    mean, deviation = counts.mean(), counts.std()
-    skewness = ((counts - mean) ** 3).mean() / deviation**3 if deviation > 0 else 0.0
+    from scipy.stats import skew
+
+    mean = occurrences.mean()
     return {
-        "hubness_skewness": float(skewness),
-        "anti_hub_share": float((counts == 0).mean()),
-        "robin_hood": float(np.abs(counts - mean).sum() / (2 * counts.sum())),
+        "hubness_skewness": float(skew(occurrences)) if np.ptp(occurrences) else 0.0,
+        "anti_hub_share": float((occurrences == 0).mean()),
+        "robin_hood": float(np.abs(occurrences - mean).sum() / (2 * occurrences.sum())),
     }
 
 
-def recall_in_galleries(
-    queries: FloatArray, gallery: FloatArray, *, size: int = 1000, draws: int = 20, seed: int = 0
-) -> float:
-    """Recall at 1 in random galleries of a fixed size, comparable across data sets.
+def recall_in_galleries(queries: FloatArray, gallery: FloatArray, *, seed: int) -> float:
+    """Recall at 1 in random galleries of 1,000, comparable across data sets; mean of 20 draws.
 
     Args:
-        queries: (N, D) unit rows, N > size.
+        queries: (N, D) unit rows, N > 1,000.
         gallery: (N, D) unit rows; row i is the match of query i.
-        size: Rows per gallery.
-        draws: Galleries, averaged.
         seed: Of the draws.
     """
     rng = np.random.default_rng(seed)
     hits = []
-    for _ in range(draws):
-        chosen = rng.choice(len(queries), size=size, replace=False)
+    for _ in range(GALLERY_DRAWS):
+        chosen = rng.choice(len(queries), size=GALLERY, replace=False)
         cosines = queries[chosen].astype(np.float32) @ gallery[chosen].astype(np.float32).T
-        best_other = cosines + np.diag(np.full(size, -np.inf, dtype=np.float32))
-        hits.append((np.diag(cosines) > best_other.max(axis=1) + TIE).mean())
+        own = cosines.diagonal().copy()
+        np.fill_diagonal(cosines, -np.inf)
+        hits.append((own > cosines.max(axis=1) + TIE).mean())
     return float(np.mean(hits))

@@ -5,22 +5,18 @@ picture. It is stored as plain arrays: loading rebuilds UMAP's neighbour index i
 unpickling it, so a file from elsewhere cannot run code and survives changes of version.
 """
 
-from __future__ import annotations
-
 import io
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gap_assets.gap.files import write_atomically
 from gap_assets.gap.inputs import AnyFloats, FloatArray, GapInputError, check_pairs, unit_rows
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from gap_assets.gap.pages import write_atomically
 
 METHODS = ("umap", "svd", "gap_axis")
 
@@ -56,37 +52,29 @@ class ProjectionModel:
         Rows of the fit keep their fitted coordinates; others are placed among them.
         """
         rows = np.concatenate([unit_rows(video), unit_rows(text)]).astype(np.float32)
-        is_text = np.repeat([False, True], [len(video), len(text)])
-        index = np.array(
-            [self._known.get(_key(row, t), -1) for row, t in zip(rows, is_text, strict=True)]
-        )
+        index = np.array([self._known.get(key, -1) for key in _keys(rows)])
         new = index < 0
         placed = {name: points[index] for name, points in self.coordinates.items()}
         if new.any():
-            for name, directions in self.axes.items():
-                placed[name][new] = self._project(rows[new], directions, name)
+            for name, axes in self.axes.items():
+                placed[name][new] = rows[new].astype(np.float64) @ axes
+            placed["gap_axis"][new, 0] -= self.origin
             placed["umap"][new] = self._umap.transform(rows[new])
         return placed
 
     @cached_property
     def _known(self) -> dict[tuple[bytes, bool], int]:
-        half = len(self.rows) // 2
-        return {_key(row, i >= half): i for i, row in enumerate(self.rows)}
+        return {key: i for i, key in enumerate(_keys(self.rows))}
 
     @cached_property
     def _umap(self) -> Any:
         """The fitted UMAP without its optimisation: same neighbour index, stored coordinates."""
-        model = _umap(
-            len(self.rows), seed=self.seed, neighbors=self.neighbors, n_epochs=0, init="random"
+        model = _fitted_umap(
+            self.rows, seed=self.seed, neighbors=self.neighbors, n_epochs=0, init="random"
         )
-        _fitted(model, self.rows)
         model.n_epochs = None
         model.embedding_ = self.coordinates["umap"].astype(np.float32)
         return model
-
-    def _project(self, rows: NDArray[np.float32], axes: FloatArray, method: str) -> FloatArray:
-        offset = np.array([self.origin, 0.0]) if method == "gap_axis" else 0.0
-        return np.asarray(rows.astype(np.float64) @ axes - offset)
 
     def save(self, path: Path) -> Path:
         """Writes one `.npz` atomically."""
@@ -102,7 +90,7 @@ class ProjectionModel:
         return write_atomically(path, buffer.getvalue())
 
     @classmethod
-    def load(cls, path: Path) -> ProjectionModel:
+    def load(cls, path: Path) -> "ProjectionModel":
         """Reads what `save` wrote.
 
         Raises:
@@ -147,6 +135,8 @@ def fit_projections(
     Raises:
         GapInputError: See `check_pairs`.
     """
+    from scipy.sparse.csgraph import connected_components
+
     pairs = check_pairs(video, text)
     n = len(pairs)
     rows = np.concatenate([pairs.video, pairs.text])
@@ -170,38 +160,28 @@ def fit_projections(
         origin=origin,
         neighbors=neighbors,
         seed=seed,
-        graph_components=_components(graph),
+        graph_components=int(connected_components(graph, directed=False, return_labels=False)),
         cross_modal_edge_share=float(graph[:n, n:].sum() / graph[:n].sum()),
     )
 
 
 def fit_umap(rows: AnyFloats, *, seed: int, neighbors: int) -> tuple[FloatArray, Any]:
     """Coordinates (M, 2) and fuzzy neighbour graph (sparse M x M) of M rows."""
-    model = _umap(len(rows), seed=seed, neighbors=neighbors)
-    points = _fitted(model, rows.astype(np.float32)).embedding_
-    return np.asarray(points, dtype=np.float64), model.graph_
+    model = _fitted_umap(rows.astype(np.float32), seed=seed, neighbors=neighbors)
+    return np.asarray(model.embedding_, dtype=np.float64), model.graph_
 
 
-def _umap(n: int, *, seed: int, neighbors: int, **options: Any) -> Any:
+def _fitted_umap(rows: NDArray[np.float32], *, seed: int, neighbors: int, **options: Any) -> Any:
     from umap import UMAP
 
+    n = len(rows)
     # The spectral layout needs more points than a few pairs have.
-    init = "spectral" if n > 12 else "random"
-    settings = {"metric": "cosine", "random_state": seed, "n_jobs": 1, "init": init} | options
-    return UMAP(n_neighbors=min(neighbors, n - 1), **settings)
-
-
-def _fitted(model: Any, rows: NDArray[np.float32]) -> Any:
+    settings = {"init": "spectral" if n > 12 else "random", "n_jobs": 1} | options
+    model = UMAP(n_neighbors=min(neighbors, n - 1), metric="cosine", random_state=seed, **settings)
     with warnings.catch_warnings():
         # Separate clouds are what we look for: UMAP's remark on a disconnected graph is a result.
         warnings.simplefilter("ignore", UserWarning)
         return model.fit(rows)
-
-
-def _components(graph: Any) -> int:
-    from scipy.sparse.csgraph import connected_components
-
-    return int(connected_components(graph, directed=False, return_labels=False))
 
 
 def _leading(rows: FloatArray, count: int) -> FloatArray:
@@ -212,5 +192,6 @@ def _leading(rows: FloatArray, count: int) -> FloatArray:
     return np.asarray(axes * signs)
 
 
-def _key(row: NDArray[np.float32], is_text: bool) -> tuple[bytes, bool]:  # noqa: FBT001
-    return row.tobytes(), is_text
+def _keys(rows: NDArray[np.float32]) -> list[tuple[bytes, bool]]:
+    """What tells rows (2M, D) apart: their bytes, and whether they are in the text block."""
+    return [(row.tobytes(), i >= len(rows) // 2) for i, row in enumerate(rows)]

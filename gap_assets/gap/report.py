@@ -4,21 +4,17 @@ Nothing is decided here: numbers come from `gap_metrics` rows, sentences from `v
 from `exhibits`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from gap_assets.gap.analysis import Analysis, analyse
-from gap_assets.gap.catalogue import Entry, scorecard_entries
-from gap_assets.gap.exhibits import exhibits
-from gap_assets.gap.files import write_atomically
-from gap_assets.gap.inputs import check_pairs
-from gap_assets.gap.pages import data_uri, render
+from gap_assets.gap.analysis import analyse
+from gap_assets.gap.inputs import Pairs, check_pairs
+from gap_assets.gap.pages import data_uri, render, words, write_atomically
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.sources import MetricRow, Plan, Sources
 from gap_assets.gap.verdict import (
@@ -29,9 +25,6 @@ from gap_assets.gap.verdict import (
     verdict,
     with_interval,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GALLERY = 3
 
@@ -80,51 +73,53 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     Raises:
         GapInputError: The main pair of sources cannot be measured.
     """
-    from gap_assets.gap.figures.preview import preview
+    from gap_assets.gap.figures import exhibits
+    from gap_assets.gap.figures.clouds import preview
+    from gap_assets.gap.figures.style import Material
 
     plan = inputs.plan
     video, text = inputs.sources.videos[plan.video], inputs.sources.texts[plan.text]
     present = ~(np.isnan(video).all(axis=1) | np.isnan(text).all(axis=1))
-    analysis = analyse(check_pairs(video[present], text[present]), seed=plan.seed)
+    pairs = check_pairs(video[present], text[present])
     numbers = Numbers(inputs.rows, plan)
-    warnings = [*inputs.warnings, *analysis.pairs.warnings, *_small(analysis)]
-    facts = {**inputs.facts, **_settings(plan, analysis)}
-    html = render(
-        "report.html.j2",
-        title=inputs.title,
-        verdict=verdict(numbers),
-        readings=readings(numbers),
-        facts=facts,
-        warnings=warnings,
-        scorecard=dict(_scorecard(numbers, len(analysis.pairs))),
-        n=len(analysis.pairs),
-        seeds=len(numbers.untrained("centroid_gap")),
-        exhibits=list(exhibits(analysis, numbers, inputs.projections, inputs.sources)),
-        gallery=_gallery(inputs, analysis, np.array(inputs.video_ids)[present]),
-        everything=[(row.metric, with_interval(row), row.n) for row in numbers.main()],
+    given = Material(
+        analysis=analyse(pairs, seed=plan.seed),
+        numbers=numbers,
+        projections=inputs.projections,
+        points=inputs.projections.place(pairs.video, pairs.text),
+        sources=inputs.sources,
     )
-    content = {
+    said = {
         "title": inputs.title,
         "verdict": verdict(numbers),
         "readings": readings(numbers),
-        "facts": facts,
-        "warnings": warnings,
-        "plan": asdict(plan),
-        "metrics": [asdict(row) for row in inputs.rows],
+        "facts": {**inputs.facts, **_settings(plan, pairs)},
+        "warnings": [*inputs.warnings, *pairs.warnings, *_small(pairs)],
     }
-    points = inputs.projections.place(analysis.pairs.video, analysis.pairs.text)
-    picture = preview(points, gap=numbers.value("centroid_gap"))
+    html = render(
+        "report.html.j2",
+        **said,
+        scorecard={
+            section: [_line(name, entry, numbers, len(pairs)) for name, entry in entries.items()]
+            for section, entries in words("scorecard").items()
+        },
+        n=len(pairs),
+        seeds=len(numbers.untrained("centroid_gap")),
+        exhibits=exhibits(given),
+        gallery=_gallery(inputs, given.analysis.comparisons.paired, np.flatnonzero(present)),
+        everything=[(row.metric, with_interval(row), row.n) for row in numbers.main()],
+    )
+    content = {**said, "plan": asdict(plan), "metrics": [asdict(row) for row in inputs.rows]}
+    as_json = json.dumps(content, indent=1, ensure_ascii=False).encode()
     return ReportFiles(
         html=write_atomically(directory / "report.html", html),
-        json=write_atomically(
-            directory / "report.json", json.dumps(content, indent=1, ensure_ascii=False).encode()
-        ),
-        preview_png=write_atomically(directory / "preview.png", picture),
+        json=write_atomically(directory / "report.json", as_json),
+        preview_png=write_atomically(directory / "preview.png", preview(given)),
     )
 
 
-def _settings(plan: Plan, analysis: Analysis) -> dict[str, str]:
-    n, dimensions = analysis.pairs.video.shape
+def _settings(plan: Plan, pairs: Pairs) -> dict[str, str]:
+    n, dimensions = pairs.video.shape
     return {
         "Main pair": f"{n} videos ({plan.video}) with texts ({plan.text})",
         "Dimensions": str(dimensions),
@@ -133,8 +128,8 @@ def _settings(plan: Plan, analysis: Analysis) -> dict[str, str]:
     }
 
 
-def _small(analysis: Analysis) -> Iterator[str]:
-    n, dimensions = analysis.pairs.video.shape
+def _small(pairs: Pairs) -> Iterator[str]:
+    n, dimensions = pairs.video.shape
     if n < 100:
         yield (
             f"{n} videos are few: read the intervals, not the digits, and expect d′, spectra and "
@@ -147,35 +142,29 @@ def _small(analysis: Analysis) -> Iterator[str]:
         )
 
 
-def _scorecard(numbers: Numbers, n: int) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    for section, entries in scorecard_entries().items():
-        yield section, [_line(entry, numbers, n) for entry in entries]
-
-
-def _line(entry: Entry, numbers: Numbers, n: int) -> dict[str, str]:
-    row = numbers.find(entry.name)
-    null = entry.null or entry.chance_rank / n
+def _line(name: str, entry: Mapping[str, Any], numbers: Numbers, n: int) -> dict[str, Any]:
+    """A row of the scorecard; without an effect it would be a number, a metric, or k / N."""
+    null = entry.get("null") or entry.get("chance_rank", 0) / n
     null = numbers.value(null) if isinstance(null, str) else null
     return {
-        "label": entry.label,
-        "name": entry.name,
-        "note": entry.note,
-        "value": with_interval(row) if row else "needs more videos",
-        "untrained": mean_and_spread(numbers.untrained(entry.name)),
+        **entry,
+        "value": with_interval(numbers.find(name), missing="needs more videos"),
+        "untrained": mean_and_spread(numbers.untrained(name)),
         "null": number(null) if null else "",
-        "paper": entry.paper,
     }
 
 
-def _gallery(inputs: ReportInputs, analysis: Analysis, video_ids: Any) -> list[dict[str, Any]]:
-    """The pairs with the largest and the smallest cosine."""
-    paired = analysis.comparisons.paired
+def _gallery(inputs: ReportInputs, paired: Any, rows: Any) -> list[dict[str, Any]]:
+    """The pairs with the largest and the smallest cosine (N,); `rows` are theirs in the inputs."""
     order = np.argsort(-paired, kind="stable")
     count = min(GALLERY, len(order) // 2)
-    groups = (("Closest pairs", order[:count]), ("Farthest pairs", order[::-1][:count]))
+    groups = {"Closest pairs": order[:count], "Farthest pairs": order[::-1][:count]}
     return [
-        {"heading": heading, "cards": [_card(inputs, str(video_ids[i]), paired[i]) for i in rows]}
-        for heading, rows in groups
+        {
+            "heading": heading,
+            "cards": [_card(inputs, inputs.video_ids[rows[i]], paired[i]) for i in chosen],
+        }
+        for heading, chosen in groups.items()
     ]
 
 

@@ -4,9 +4,8 @@ The unit that is resampled is always the video, never a frame or a similarity. E
 matrix product of random weights with per-video rows, and seeded.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,33 +20,30 @@ def bootstrap_weights(n: int, *, bootstraps: int, seed: int) -> FloatArray:
     return np.concatenate([np.ones((1, n)), counts])
 
 
-def interval(values: FloatArray, level: float = 0.95) -> tuple[float, float] | None:
-    """Percentile interval of the bootstrap replicates (B,); None without replicates."""
+def interval(values: FloatArray) -> tuple[float, float] | tuple[None, None]:
+    """95 % percentile interval of the bootstrap replicates (B,); None without replicates."""
     if len(values) == 0 or not np.isfinite(values).all():
-        return None
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+        return None, None
+    low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
 
 
-@dataclass(frozen=True)
-class SignFlipTest:
-    """H0: within a pair the two modality labels are exchangeable.
+class SignFlipTest(NamedTuple):
+    """H0: within a pair the two modality labels are exchangeable."""
 
-    Attributes:
-        null: (B,) gaps after flipping the sign of each pair's difference at random. Their level is
-            known: sqrt(mean squared pair distance / N).
-        p_value: (1 + number of null gaps at least as large) / (B + 1).
-    """
-
-    null: FloatArray
-    p_value: float
+    null: FloatArray  # (B,) gaps under random flips; their level is sqrt(mean squared distance / N)
+    p_value: float  # (1 + number of null gaps at least as large) / (B + 1)
 
 
 def sign_flip_test(pairs: Pairs, *, permutations: int, seed: int) -> SignFlipTest:
     """Tests the gap against exchangeable labels, keeping every pair together."""
-    differences = pairs.video - pairs.text
+    differences, n = pairs.video - pairs.text, len(pairs)
     rng = np.random.default_rng(seed)
-    null = _random_sums(differences, permutations, rng, balanced=False) / len(pairs)
+
+    def flips(count: int) -> FloatArray:
+        return np.asarray(rng.integers(0, 2, size=(count, n)) * 2.0 - 1.0)
+
+    null = _norms_of_sums(differences, flips, permutations) / n
     gap = np.linalg.norm(differences.mean(axis=0))
     # A tie differs from the gap only by the order of its additions.
     exceeding = int((null >= gap * (1 - 1e-12)).sum())
@@ -60,23 +56,19 @@ def split_half_gaps(rows: FloatArray, *, repeats: int, seed: int) -> FloatArray:
     An odd row is left out of each split, so the halves have equal size. The expected value is
     about sqrt(4 tr(covariance) / N).
     """
+    half, odd = divmod(len(rows), 2)
+    signs = np.repeat([1.0, -1.0, 0.0], [half, half, odd])
     rng = np.random.default_rng(seed)
-    return _random_sums(rows, repeats, rng, balanced=True) / (len(rows) // 2)
+
+    def splits(count: int) -> FloatArray:
+        return rng.permuted(np.tile(signs, (count, 1)), axis=1)
+
+    return _norms_of_sums(rows, splits, repeats) / half
 
 
-def _random_sums(
-    rows: FloatArray, repeats: int, rng: np.random.Generator, *, balanced: bool
+def _norms_of_sums(
+    rows: FloatArray, draw_signs: Callable[[int], FloatArray], repeats: int
 ) -> FloatArray:
-    """Norms (repeats,) of sums of rows under random signs; balanced: as many + as -."""
-    n = len(rows)
-    signs_of_halves = np.zeros(n)
-    signs_of_halves[: n // 2], signs_of_halves[n // 2 : n // 2 * 2] = 1, -1
-    norms = []
-    for start in range(0, repeats, STEP):
-        size = min(STEP, repeats - start)
-        if balanced:
-            signs = rng.permuted(np.tile(signs_of_halves, (size, 1)), axis=1)
-        else:
-            signs = rng.integers(0, 2, size=(size, n)) * 2.0 - 1.0
-        norms.append(np.linalg.norm(signs @ rows, axis=1))
-    return np.concatenate(norms)
+    """Norms (repeats,) of sums of rows under random signs, `STEP` draws at a time."""
+    counts = [min(STEP, repeats - start) for start in range(0, repeats, STEP)]
+    return np.concatenate([np.linalg.norm(draw_signs(count) @ rows, axis=1) for count in counts])

@@ -5,16 +5,14 @@ the data cannot give (recall at 10 among 8 videos, a spectrum of a constant moda
 never reported as a made-up number.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
-from gap_assets.gap.analysis import Analysis, analyse
+from gap_assets.gap.analysis import Analysis, analyse, d_prime
 from gap_assets.gap.inputs import (
     AnyFloats,
     FloatArray,
@@ -23,23 +21,10 @@ from gap_assets.gap.inputs import (
     load_embeddings,
 )
 from gap_assets.gap.moments import closed_form
-from gap_assets.gap.pairwise import (
-    Comparison,
-    hubness,
-    mmd_terms,
-    recall_in_galleries,
-    same_modality_share,
-    uniformity,
-)
+from gap_assets.gap.pairwise import GALLERY, hubness, recall_in_galleries
 from gap_assets.gap.resampling import bootstrap_weights, interval, sign_flip_test, split_half_gaps
-from gap_assets.gap.separability import d_prime
-from gap_assets.gap.spectra import Spectrum, frechet_parts, structure, subspace_dimensions
+from gap_assets.gap.spectra import frechet, isotropy, structure
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-RECALLS = (1, 5, 10)
-GALLERY = 1000
 SPLIT_HALVES = 200
 
 
@@ -61,7 +46,6 @@ def scorecard(
     seed: int = 0,
     bootstraps: int = 1000,
     permutations: int = 999,
-    block_rows: int | None = None,
 ) -> list[Metric]:
     """Every metric of N paired embeddings.
 
@@ -76,12 +60,11 @@ def scorecard(
         seed: Of the bootstrap, the permutations and the splits.
         bootstraps: Replicates; 0 leaves the intervals out.
         permutations: Sign flips; 0 leaves the test out.
-        block_rows: Queries per block of the passes over all pairs of rows.
 
     Raises:
         GapInputError: See `check_pairs`.
     """
-    analysis = analyse(check_pairs(video, text), seed=seed, block_rows=block_rows)
+    analysis = analyse(check_pairs(video, text), seed=seed)
     return metrics(analysis, seed=seed, bootstraps=bootstraps, permutations=permutations)
 
 
@@ -97,14 +80,14 @@ def as_json(rows: list[Metric]) -> dict[str, dict[str, float | None]]:
     }
 
 
-def summarise(replicates: dict[str, FloatArray], n: int) -> list[Metric]:
-    """Metrics from (1 + bootstraps,) replicates each, the value itself first; finite ones only."""
-    rows = []
+def summarise(replicates: Mapping[str, FloatArray], n: int) -> list[Metric]:
+    """Metrics from replicates (1 + B,): the value first, then its bootstrap; no NaN values."""
+    found = []
     for name, values in replicates.items():
         if math.isfinite(values[0]):
-            low, high = interval(values[1:]) or (None, None)
-            rows.append(Metric(name, float(values[0]), low, high, n))
-    return rows
+            low, high = interval(values[1:])
+            found.append(Metric(name, float(values[0]), low, high, n))
+    return found
 
 
 def metrics(
@@ -119,7 +102,7 @@ def metrics(
     per_video = dict(_per_video(analysis))
     means = weights @ np.stack(list(per_video.values()), axis=1) / n
     replicates |= dict(zip(per_video, means.T, strict=True))
-    if analysis.axis:
+    if analysis.axis is not None:
         replicates["d_prime_gap"] = d_prime(*analysis.axis, weights=weights)
     singles = dict(_singles(analysis, seed))
     if permutations:
@@ -132,37 +115,39 @@ def metrics(
 
 
 def _kernel_means(analysis: Analysis, weights: FloatArray) -> dict[str, FloatArray]:
-    """Uniformities and MMD^2 with the bootstrap of their first-order (Hoeffding) terms."""
+    """Uniformities and MMD^2 with the bootstrap of their first-order (Hoeffding) terms.
+
+    A uniformity is the log of the mean of exp(-2 squared distance).
+    """
     passes = analysis.comparisons
 
     def linearised(terms: FloatArray) -> tuple[float, FloatArray]:
         mean = float(terms.mean())
         return mean, 2 * (weights @ terms / len(terms) - mean)
 
-    across = (uniformity(passes.video_to_text) + uniformity(passes.text_to_video)) / 2
+    across = (passes.video_to_text.kernels[0] + passes.text_to_video.kernels[0]) / 2
     replicates = {}
     for name, terms in (
-        ("uniformity_video", uniformity(passes.video)),
-        ("uniformity_text", uniformity(passes.text)),
-        ("uniformity_cross", across),
+        ("video", passes.video.kernels[0]),
+        ("text", passes.text.kernels[0]),
+        ("cross", across),
     ):
         mean, change = linearised(terms)
-        replicates[name] = np.log(mean) + change / mean
-    mean, change = linearised(mmd_terms(passes))
+        replicates[f"uniformity_{name}"] = np.log(mean) + change / mean
+    mean, change = linearised(passes.mmd_terms())
     return replicates | {"mmd2": mean + change}
 
 
 def _per_video(analysis: Analysis) -> Iterator[tuple[str, FloatArray]]:
     """Metrics that are plain means of one number per video."""
     passes, n = analysis.comparisons, len(analysis.pairs)
-    video_share = same_modality_share(passes.video, passes.video_to_text)
-    text_share = same_modality_share(passes.text, passes.text_to_video)
-    yield "knn_same_modality", (video_share + text_share) / 2
-    if analysis.probe:
-        yield "linear_probe_accuracy", analysis.probe.correct
-    for direction, across in _directions(analysis):
+    yield "knn_same_modality", passes.same_modality_share()
+    if analysis.scores is not None:
+        video, text = analysis.scores
+        yield "linear_probe_accuracy", ((video > 0) * 1.0 + (text <= 0)) / 2
+    for direction, across in passes.directions.items():
         rank = across.closer + 1
-        for k in RECALLS:
+        for k in (1, 5, 10):
             if k < n:
                 yield f"recall_at_{k}_{direction}", (rank <= k).astype(np.float64)
         yield f"mean_reciprocal_rank_{direction}", 1 / rank
@@ -172,50 +157,38 @@ def _per_video(analysis: Analysis) -> Iterator[tuple[str, FloatArray]]:
 def _singles(analysis: Analysis, seed: int) -> Iterator[tuple[str, float]]:
     """Metrics without a bootstrap interval."""
     pairs, passes, shape = analysis.pairs, analysis.comparisons, analysis.shapes
-    for name, rows, own, across in (
-        ("video", pairs.video, passes.video, passes.video_to_text),
-        ("text", pairs.text, passes.text, passes.text_to_video),
+    n = len(pairs)
+    for name, rows, own in (
+        ("video", pairs.video, passes.video),
+        ("text", pairs.text, passes.text),
     ):
         yield f"cone_minimum_{name}", own.lowest
         yield f"cone_p01_{name}", own.quantile(0.01)
         yield f"cone_p99_{name}", own.quantile(0.99)
-        yield f"mixed_gallery_median_rank_{name}", float(np.median(1 + own.closer + across.closer))
+        yield f"mixed_gallery_median_rank_{name}", float(np.median(passes.mixed_ranks[name]))
         yield f"duplicate_share_{name}", duplicate_share(rows)
         halves = split_half_gaps(rows, repeats=SPLIT_HALVES, seed=seed)
         yield f"split_half_gap_{name}", float(halves.mean())
-    yield "knn_same_modality_chance", (len(pairs) - 1) / (2 * len(pairs) - 1)
-    for direction, across in _directions(analysis):
+    yield "knn_same_modality_chance", (n - 1) / (2 * n - 1)
+    for direction, across in passes.directions.items():
         yield f"median_rank_{direction}", float(np.median(across.closer + 1))
         for name, value in hubness(across.occurrences).items():
             yield f"{name}_{direction}", value
-    if len(pairs) > GALLERY:
+    if n > GALLERY:
         for direction, queries, gallery in (
             ("video_to_text", pairs.video, pairs.text),
             ("text_to_video", pairs.text, pairs.video),
         ):
-            recall = recall_in_galleries(queries, gallery, size=GALLERY, seed=seed)
+            recall = recall_in_galleries(queries, gallery, seed=seed)
             yield f"recall_at_1_of_1000_{direction}", recall
-    if analysis.probe:
-        yield "linear_probe_auc", analysis.probe.auc
-    mean_part, shape_part = frechet_parts(shape)
-    yield "frechet_distance", mean_part + shape_part
-    yield "frechet_mean_part", mean_part
-    yield "frechet_shape_part", shape_part
+    if analysis.scores is not None:
+        from sklearn.metrics import roc_auc_score
+
+        auc = roc_auc_score(np.repeat([1, 0], n), analysis.scores.ravel())
+        yield "linear_probe_auc", float(auc)
+    yield from frechet(shape).items()
     for name, cloud in (("video", shape.video), ("text", shape.text)):
         if cloud.values[0] > 1e-12:
-            yield from _spectral(name, cloud)
+            for metric, value in isotropy(cloud.values).items():
+                yield f"{metric}_{name}", value
     yield from structure(shape, pairs).items()
-    yield "subspace_overlap_chance", subspace_dimensions(shape) / pairs.video.shape[1]
-
-
-def _spectral(name: str, cloud: Spectrum) -> Iterator[tuple[str, float]]:
-    yield f"participation_ratio_{name}", cloud.participation_ratio
-    yield f"effective_rank_{name}", cloud.effective_rank
-    yield f"isoscore_{name}", cloud.isoscore
-    yield f"top_component_share_{name}", cloud.top_share
-    yield f"components_for_90_percent_{name}", cloud.components_for(0.9)
-
-
-def _directions(analysis: Analysis) -> tuple[tuple[str, Comparison], tuple[str, Comparison]]:
-    passes = analysis.comparisons
-    return ("video_to_text", passes.video_to_text), ("text_to_video", passes.text_to_video)

@@ -6,17 +6,15 @@ texts (a gap without modalities), and controls with each other; there the two co
 sides whatever they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import combinations
 
 import numpy as np
 
 from gap_assets.gap.analysis import analyse
 from gap_assets.gap.inputs import MIN_PAIRS, AnyFloats, check_pairs
-from gap_assets.gap.interventions import intervene, loss_landscape
+from gap_assets.gap.interventions import MEASURES, UNSHIFTED, intervene, loss_landscape
 from gap_assets.gap.moments import closed_form
 from gap_assets.gap.resampling import bootstrap_weights
 from gap_assets.gap.scorecard import Metric, metrics, summarise
@@ -126,25 +124,11 @@ def both_present(first: AnyFloats, second: AnyFloats) -> tuple[AnyFloats, AnyFlo
     return first[present], second[present]
 
 
-def inverse_temperatures(logit_scale: float) -> tuple[float, ...]:
-    """The model's own, then those of the paper's figure 3."""
-    return (logit_scale, *(scale for scale in (50.0, 20.0, 10.0, 1.0) if scale != logit_scale))
-
-
 def _rows(
     encoder: str, video_source: str, text_source: str, found: Iterable[Metric]
 ) -> Iterator[MetricRow]:
     for metric in found:
-        yield MetricRow(
-            encoder,
-            video_source,
-            text_source,
-            metric.name,
-            metric.value,
-            metric.ci_low,
-            metric.ci_high,
-            metric.n,
-        )
+        yield MetricRow(encoder, video_source, text_source, *astuple(metric))
 
 
 def _full(video: AnyFloats, text: AnyFloats, plan: Plan, *, main: bool) -> Iterator[Metric]:
@@ -156,17 +140,15 @@ def _full(video: AnyFloats, text: AnyFloats, plan: Plan, *, main: bool) -> Itera
         permutations=plan.permutations,
     )
     if main:
-        landscape = loss_landscape(
-            pairs, inverse_temperatures=inverse_temperatures(plan.logit_scale)
-        )
-        unshifted = landscape.losses[:, np.abs(landscape.shifts).argmin()]
-        for scale, loss, shift in zip(
-            landscape.inverse_temperatures, unshifted, landscape.best_shifts(), strict=True
+        landscape = loss_landscape(pairs, logit_scale=plan.logit_scale)
+        for scale, losses, shift in zip(
+            landscape.inverse_temperatures, landscape.losses, landscape.best_shifts(), strict=True
         ):
-            yield Metric(f"contrastive_loss_at_{scale:g}", float(loss), None, None, len(pairs))
+            loss = float(losses[UNSHIFTED])
+            yield Metric(f"contrastive_loss_at_{scale:g}", loss, None, None, len(pairs))
             yield Metric(f"best_shift_at_{scale:g}", float(shift), None, None, len(pairs))
         for outcome in intervene(pairs, seed=plan.seed):
-            for name in ("centroid_gap_debiased", "knn_same_modality", "recall_at_1"):
+            for name in MEASURES:
                 metric = f"{name}_after_{outcome.kind}_{outcome.amount:g}"
                 yield Metric(metric, getattr(outcome, name), None, None, outcome.n)
 

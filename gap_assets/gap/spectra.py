@@ -4,55 +4,76 @@ Everything comes from D x D matrices in float64, computed once. Spectra of fewer
 times D are biased (a sample of N spans at most N - 1 directions): compare them at equal N only.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from gap_assets.gap.inputs import FloatArray, Pairs
 
 
-@dataclass(frozen=True)
-class Spectrum:
+class Spectrum(NamedTuple):
     """A covariance by its eigenvalues (D,), descending, and its eigenvectors (D, D)."""
 
     values: FloatArray
     vectors: FloatArray
 
-    @property
-    def participation_ratio(self) -> float:
-        """(sum l)^2 / sum l^2: how many directions share the variance."""
-        return float(self.values.sum() ** 2 / (self.values**2).sum())
 
-    @property
-    def effective_rank(self) -> float:
-        """Exponential of the entropy of l / sum l (Roy and Vetterli 2007, on eigenvalues)."""
-        shares = self.values[self.values > 0] / self.values.sum()
-        return float(np.exp(-(shares * np.log(shares)).sum()))
-
-    @property
-    def isoscore(self) -> float:
-        """IsoScore (Rudman et al. 2022): 1 isotropic, 0 one direction; blind to the mean."""
-        d = len(self.values)
-        profile = self.values * np.sqrt(d) / np.linalg.norm(self.values)
-        defect = np.linalg.norm(profile - 1) / np.sqrt(2 * (d - np.sqrt(d)))
-        return float(((d - defect**2 * (d - np.sqrt(d))) ** 2 - d) / (d * (d - 1)))
-
-    @property
-    def top_share(self) -> float:
-        """Share of the first direction."""
-        return float(self.values[0] / self.values.sum())
-
-    def components_for(self, share: float) -> int:
-        """Number of leading directions that hold this share of the sum."""
-        return count_for_share(self.values, share)
-
-
-def spectrum(matrix: FloatArray) -> Spectrum:
-    """Eigen-decomposition of a covariance (D, D); negative rounding errors become 0."""
-    values, vectors = np.linalg.eigh(matrix)
+def _spectrum(covariance: FloatArray) -> Spectrum:
+    """Eigen-decomposition (D, D); negative rounding errors become 0."""
+    values, vectors = np.linalg.eigh(covariance)
     return Spectrum(np.maximum(values[::-1], 0), vectors[:, ::-1])
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """First and second moments of paired clouds, and their spectra (covariances with N - 1)."""
+
+    mean_video: FloatArray
+    mean_text: FloatArray
+    covariance_video: FloatArray
+    covariance_text: FloatArray
+    covariance_cross: FloatArray
+    video: Spectrum
+    text: Spectrum
+    residual: Spectrum
+
+    @property
+    def gap(self) -> FloatArray:
+        """The gap vector (D,)."""
+        return self.mean_video - self.mean_text
+
+
+def shapes(pairs: Pairs) -> Shapes:
+    """Means, covariances and spectra of unit rows, including that of the residual x - y."""
+    mean_x, mean_y = pairs.video.mean(axis=0), pairs.text.mean(axis=0)
+    x, y = pairs.video - mean_x, pairs.text - mean_y
+    xx, yy, xy = (a.T @ b / (len(pairs) - 1) for a, b in ((x, x), (y, y), (x, y)))
+    spectra = (_spectrum(covariance) for covariance in (xx, yy, xx + yy - xy - xy.T))
+    return Shapes(mean_x, mean_y, xx, yy, xy, *spectra)
+
+
+def isotropy(eigenvalues: FloatArray) -> dict[str, float]:
+    """How evenly a cloud spreads, from the eigenvalues l (D,), descending, of its covariance.
+
+    Returns:
+        participation_ratio: (sum l)^2 / sum l^2, how many directions share the variance;
+        effective_rank: exponential of the entropy of l / sum l (Roy and Vetterli 2007, on
+        eigenvalues); isoscore (Rudman et al. 2022): 1 isotropic, 0 one direction, blind to the
+        mean; top_component_share; components_for_90_percent of the variance.
+    """
+    from scipy.stats import entropy
+
+    d = len(eigenvalues)
+    profile = eigenvalues * np.sqrt(d) / np.linalg.norm(eigenvalues)
+    defect = np.linalg.norm(profile - 1) / np.sqrt(2 * (d - np.sqrt(d)))
+    return {
+        "participation_ratio": float(eigenvalues.sum() ** 2 / (eigenvalues**2).sum()),
+        "effective_rank": float(np.exp(entropy(eigenvalues))),
+        "isoscore": float(((d - defect**2 * (d - np.sqrt(d))) ** 2 - d) / (d * (d - 1))),
+        "top_component_share": float(eigenvalues[0] / eigenvalues.sum()),
+        "components_for_90_percent": count_for_share(eigenvalues, 0.9),
+    }
 
 
 def count_for_share(descending: FloatArray, share: float) -> int:
@@ -60,56 +81,20 @@ def count_for_share(descending: FloatArray, share: float) -> int:
     return int(np.searchsorted(descending.cumsum() / descending.sum(), share) + 1)
 
 
-@dataclass(frozen=True)
-class Shapes:
-    """First and second moments of paired clouds, and their spectra (covariances with N - 1)."""
+def frechet(shape: Shapes) -> dict[str, float]:
+    """The squared Frechet (Bures) distance of two normal clouds, and its two parts.
 
-    n: int
-    gap: FloatArray
-    covariance_video: FloatArray
-    covariance_text: FloatArray
-    covariance_cross: FloatArray
-    video: Spectrum
-    text: Spectrum
-    residual: Spectrum
-    mean_video: FloatArray
-    mean_text: FloatArray
-
-
-def shapes(pairs: Pairs) -> Shapes:
-    """Means, covariances and spectra of unit rows, including that of the residual x - y."""
-    mean_x, mean_y = pairs.video.mean(axis=0), pairs.text.mean(axis=0)
-    x, y = pairs.video - mean_x, pairs.text - mean_y
-    scale = len(pairs) - 1
-    xx, yy, xy = x.T @ x / scale, y.T @ y / scale, x.T @ y / scale
-    return Shapes(
-        n=len(pairs),
-        gap=mean_x - mean_y,
-        covariance_video=xx,
-        covariance_text=yy,
-        covariance_cross=xy,
-        video=spectrum(xx),
-        text=spectrum(yy),
-        residual=spectrum(xx + yy - xy - xy.T),
-        mean_video=mean_x,
-        mean_text=mean_y,
-    )
-
-
-def frechet_parts(shape: Shapes) -> tuple[float, float]:
-    """Squared distance of the means, and what the covariances add (Frechet, or Bures).
-
-    |gap|^2 and tr(Sx + Sy - 2 (Sx^1/2 Sy Sx^1/2)^1/2).
+    |gap|^2, and tr(Sx + Sy - 2 (Sx^1/2 Sy Sx^1/2)^1/2).
     """
     root = shape.video.vectors * np.sqrt(shape.video.values) @ shape.video.vectors.T
     cross = np.linalg.eigvalsh(root @ shape.covariance_text @ root)
     traces = shape.video.values.sum() + shape.text.values.sum()
-    return float(shape.gap @ shape.gap), float(traces - 2 * np.sqrt(np.maximum(cross, 0)).sum())
-
-
-def subspace_dimensions(shape: Shapes) -> int:
-    """Leading directions compared by `subspace_overlap`: 128, or fewer for small N or D."""
-    return max(1, min(128, len(shape.gap) // 4, (shape.n - 1) // 2))
+    means, spread = shape.gap @ shape.gap, traces - 2 * np.sqrt(np.maximum(cross, 0)).sum()
+    return {
+        "frechet_distance": float(means + spread),
+        "frechet_mean_part": float(means),
+        "frechet_shape_part": float(spread),
+    }
 
 
 def structure(shape: Shapes, pairs: Pairs) -> dict[str, float]:
@@ -120,38 +105,35 @@ def structure(shape: Shapes, pairs: Pairs) -> dict[str, float]:
         rotation); gap_variation: sd / mean of (x_i - y_i) along the gap; gap_consistency: mean
         cosine of x_i - y_i with the gap; gap_variance_share_video / _text: share of the variance
         that lies along the gap (1/D where unrelated); residual_anisotropy: l_max / mean l;
-        residual_dimensions: participation ratio of the residual; subspace_overlap (q/D by
-        chance); linear_cka (Kornblith et al. 2019); pair_contrast: d' of matched against
-        mismatched cosines.
+        residual_dimensions: participation ratio of the residual; linear_cka (Kornblith et al.
+        2019); pair_contrast: d' of matched against mismatched cosines; subspace_overlap of the
+        q leading directions and its value by chance, q/D, where q is 128 or fewer for small N or D.
     """
-    length = np.linalg.norm(shape.gap)
-    axis = shape.gap / length if length > 0 else shape.gap
+    gap, residual, cross = shape.gap, shape.residual.values, shape.covariance_cross
+    length = np.linalg.norm(gap)
+    axis = gap / length if length > 0 else gap
     differences = pairs.video - pairs.text
     along = differences @ axis
-    lengths = np.linalg.norm(differences, axis=1)
-    q = subspace_dimensions(shape)
+    q = max(1, min(128, len(gap) // 4, (len(pairs) - 1) // 2))
     overlap = shape.video.vectors[:, :q].T @ shape.text.vectors[:, :q]
-    by_size = np.sort(shape.gap**2)[::-1]
-    paired = np.einsum("nd,nd->n", pairs.video, pairs.text)
-    cross = shape.covariance_cross
+    by_size = np.sort(gap**2)[::-1]
+    norms = [np.linalg.norm(s) for s in (shape.covariance_video, shape.covariance_text)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {
+        found = {
             "gap_dimensions_50": count_for_share(by_size, 0.5),
             "gap_dimensions_90": count_for_share(by_size, 0.9),
-            "gap_variation": float(along.std(ddof=1) / along.mean()),
-            "gap_consistency": float((along / lengths).mean()),
+            "gap_variation": along.std(ddof=1) / along.mean(),
+            "gap_consistency": (along / np.linalg.norm(differences, axis=1)).mean(),
             "gap_variance_share_video": _share_along(shape.covariance_video, axis),
             "gap_variance_share_text": _share_along(shape.covariance_text, axis),
-            "residual_anisotropy": float(shape.residual.values[0] / shape.residual.values.mean()),
-            "residual_dimensions": shape.residual.participation_ratio,
-            "subspace_overlap": float((overlap**2).sum() / q),
-            "linear_cka": float(
-                (cross**2).sum()
-                / np.linalg.norm(shape.covariance_video)
-                / np.linalg.norm(shape.covariance_text)
-            ),
-            "pair_contrast": _pair_contrast(shape, paired),
+            "residual_anisotropy": residual[0] / residual.mean(),
+            "residual_dimensions": residual.sum() ** 2 / (residual**2).sum(),
+            "subspace_overlap": (overlap**2).sum() / q,
+            "linear_cka": (cross**2).sum() / norms[0] / norms[1],
+            "pair_contrast": _pair_contrast(shape, np.sum(pairs.video * pairs.text, axis=1)),
+            "subspace_overlap_chance": q / len(gap),
         }
+    return {name: float(value) for name, value in found.items()}
 
 
 def _share_along(covariance: FloatArray, axis: FloatArray) -> float:
@@ -160,7 +142,7 @@ def _share_along(covariance: FloatArray, axis: FloatArray) -> float:
 
 def _pair_contrast(shape: Shapes, paired: FloatArray) -> float:
     """(mean matched - mean mismatched) / root mean variance, from second moments alone."""
-    n = shape.n
+    n = len(paired)
     scale = (n - 1) / n
     second_x = shape.covariance_video * scale + np.outer(shape.mean_video, shape.mean_video)
     second_y = shape.covariance_text * scale + np.outer(shape.mean_text, shape.mean_text)

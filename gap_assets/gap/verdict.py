@@ -3,10 +3,8 @@
 Every sentence states the numbers it rests on, and is left out where they are missing.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,22 +22,19 @@ class Numbers:
     rows: Sequence[MetricRow]
     plan: Plan
 
+    @cached_property
+    def _index(self) -> dict[tuple[str, str, str, str], MetricRow]:
+        return {
+            (row.encoder, row.video_source, row.text_source, row.metric): row for row in self.rows
+        }
+
     def find(
-        self,
-        metric: str,
-        *,
-        encoder: str | None = None,
-        video: str | None = None,
-        text: str | None = None,
+        self, metric: str, *, encoder: str = "", video: str = "", text: str = ""
     ) -> MetricRow | None:
         """The row of a metric; the main encoder and sources where none are named."""
-        wanted = (
-            encoder or self.plan.encoder,
-            video or self.plan.video,
-            text or self.plan.text,
-            metric,
-        )
-        return self._index.get(wanted)
+        plan = self.plan
+        key = (encoder or plan.encoder, video or plan.video, text or plan.text, metric)
+        return self._index.get(key)
 
     def value(self, metric: str) -> float:
         """Value for the main pair, NaN where missing."""
@@ -48,20 +43,13 @@ class Numbers:
 
     def main(self) -> list[MetricRow]:
         """All rows of the main pair."""
-        plan = self.plan
-        main = (plan.encoder, plan.video, plan.text)
-        return [
-            row for row in self.rows if (row.encoder, row.video_source, row.text_source) == main
-        ]
-
-    def controls(self) -> list[str]:
-        """Names of the untrained networks."""
-        names = dict.fromkeys(row.encoder for row in self.rows)
-        return [name for name in names if name != self.plan.encoder and "×" not in name]
+        return [row for row in self.rows if row is self.find(row.metric)]
 
     def untrained(self, metric: str, **sources: str) -> list[float]:
         """The metric for each untrained network that has it."""
-        rows = (self.find(metric, encoder=name, **sources) for name in self.controls())
+        names = dict.fromkeys(row.encoder for row in self.rows)
+        networks = [name for name in names if name != self.plan.encoder and "×" not in name]
+        rows = (self.find(metric, encoder=name, **sources) for name in networks)
         return [row.value for row in rows if row]
 
     def crossed(self, metric: str, source: str) -> list[float]:
@@ -71,12 +59,6 @@ class Numbers:
             for row in self.rows
             if "×" in row.encoder and (row.video_source, row.metric) == (source, metric)
         ]
-
-    @cached_property
-    def _index(self) -> dict[tuple[str, str, str, str], MetricRow]:
-        return {
-            (row.encoder, row.video_source, row.text_source, row.metric): row for row in self.rows
-        }
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -90,8 +72,10 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def with_interval(row: MetricRow) -> str:
+def with_interval(row: MetricRow | None, *, missing: str = "—") -> str:
     """`0.851 [0.844, 0.858]`."""
+    if row is None:
+        return missing
     if row.ci_low is None or row.ci_high is None:
         return number(row.value)
     return f"{number(row.value)} [{number(row.ci_low)}, {number(row.ci_high)}]"
@@ -111,10 +95,9 @@ def gap_exists(numbers: Numbers) -> bool:
     The pairs make this test sharp: what the videos of a small sample share cancels in each pair.
     """
     gap = numbers.find("centroid_gap_debiased")
-    if gap is None:
+    if gap is None or _lowest(gap) <= 0:
         return False
-    low = gap.value if gap.ci_low is None else gap.ci_low
-    return low > 0 and not numbers.value("sign_flip_p_value") > 0.05
+    return not numbers.value("sign_flip_p_value") > 0.05
 
 
 def verdict(numbers: Numbers) -> str:
@@ -122,33 +105,28 @@ def verdict(numbers: Numbers) -> str:
     gap = numbers.find("centroid_gap_debiased")
     if gap is None:
         return "There are no metrics for this pair of sources yet."
+    first = f"No modality gap beyond noise: {with_interval(gap)}."
     if gap_exists(numbers):
         times = number(numbers.value("gap_over_noise_floor"), 1)
         first = (
             f"The modality gap exists here: {with_interval(gap)}, {times} times the noise floor."
         )
-    else:
-        first = f"No modality gap beyond noise: {with_interval(gap)}."
-    cones = {name: numbers.find(f"cone_{name}") for name in ("video", "text")}
-    parts = [f"{with_interval(row)} for {name}" for name, row in cones.items() if row]
-    evident = all(
-        row and (row.value if row.ci_low is None else row.ci_low) > CONE for row in cones.values()
-    )
+    cones = {name: row for name in ("video", "text") if (row := numbers.find(f"cone_{name}"))}
+    means = " and ".join(f"{with_interval(row)} for {name}" for name, row in cones.items())
+    evident = len(cones) == 2 and all(_lowest(row) > CONE for row in cones.values())
     effect = "The cone effect exists too" if evident else "The cone effect is weak or absent"
-    return f"{first} {effect}: the mean cosine is {' and '.join(parts)}."
+    return f"{first} {effect}: the mean cosine is {means}."
+
+
+def _lowest(row: MetricRow) -> float:
+    """The lower end of the interval, or the value where there is none."""
+    return row.value if row.ci_low is None else row.ci_low
 
 
 def readings(numbers: Numbers) -> list[str]:
     """What the rest of the page says, a sentence or two each."""
-    found: Iterable[str] = (
-        *_identity(numbers),
-        *_sample_size(numbers),
-        *_before_training(numbers),
-        *_style(numbers),
-        *_after_centring(numbers),
-        *_retrieval(numbers),
-    )
-    return list(found)
+    topics = (_identity, _sample_size, _before_training, _style, _after_centring, _retrieval)
+    return [sentence for topic in topics for sentence in topic(numbers)]
 
 
 def _identity(numbers: Numbers) -> Iterator[str]:
@@ -188,21 +166,17 @@ def _before_training(numbers: Numbers) -> Iterator[str]:
 
 def _style(numbers: Numbers) -> Iterator[str]:
     plan = numbers.plan
-    name = "centroid_gap_debiased"
-    gaps = [row for row in numbers.rows if (row.encoder, row.metric) == (plan.encoder, name)]
+    metric = (plan.encoder, "centroid_gap_debiased")
+    gaps = [row for row in numbers.rows if (row.encoder, row.metric) == metric]
     ladder = {row.text_source: row.value for row in gaps if row.video_source == plan.video}
     texts = {source for source in ladder if numbers.find("knn_same_modality", text=source)}
     among = [row.value for row in gaps if {row.video_source, row.text_source} <= texts]
     if among and texts:
         least = min(ladder[source] for source in texts)
+        may = "does not explain" if least > 2 * max(among) else "may explain part of"
         yield (
             f"Text sources are {number(min(among), 2)} to {number(max(among), 2)} apart from each "
-            f"other, and at least {number(least, 2)} from video: style of wording "
-            + (
-                "does not explain the gap."
-                if least > 2 * max(among)
-                else "may explain part of the gap."
-            )
+            f"other, and at least {number(least, 2)} from video: style of wording {may} the gap."
         )
 
 

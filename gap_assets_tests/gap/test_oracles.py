@@ -11,8 +11,9 @@ from sklearn.metrics.pairwise import cosine_similarity, rbf_kernel
 from sklearn.neighbors import NearestNeighbors
 
 from gap_assets.gap import scorecard
+from gap_assets.gap.analysis import d_prime, gap_axis_projections
 from gap_assets.gap.pairwise import compare_all, median_squared_distance
-from gap_assets.gap.separability import d_prime, gap_axis_projections
+from gap_assets.gap.spectra import isotropy
 from gap_assets_tests.gap.conftest import simulated
 
 
@@ -128,9 +129,7 @@ def test_spectra(data):
 
 @pytest.mark.parametrize(("spread", "score"), [([1.0] * 6, 1.0), ([1.0, 0, 0, 0, 0, 0], 0.0)])
 def test_isoscore_at_its_ends(spread, score):
-    from gap_assets.gap.spectra import spectrum
-
-    assert spectrum(np.diag(np.array(spread))).isoscore == pytest.approx(score, abs=1e-12)
+    assert isotropy(np.array(spread))["isoscore"] == pytest.approx(score, abs=1e-12)
 
 
 def test_frechet_cka_and_overlap(data):

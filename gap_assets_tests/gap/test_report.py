@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from gap_assets.gap import GapInputError
-from gap_assets.gap.catalogue import scorecard_entries
-from gap_assets.gap.comparison import Side, write_comparison
+from gap_assets.gap.comparison import compare_reports
 from gap_assets.gap.moments import closed_form
+from gap_assets.gap.pages import words
 from gap_assets.gap.projections import fit_projections
 from gap_assets.gap.report import ReportInputs, write_report
 from gap_assets.gap.sources import Plan, Sources, metric_rows
@@ -198,9 +198,9 @@ def test_page_is_self_contained_escaped_and_complete(written):
     assert verdict(Numbers(given.rows, PLAN)) in text
     assert text.index("modality gap exists") < text.index("Scorecard") < text.index("Limits")
     assert page.figures == 12
-    for entries in scorecard_entries().values():
-        for entry in entries:
-            assert entry.label in text
+    for entries in words("scorecard").values():
+        for entry in entries.values():
+            assert entry["label"] in text
     assert "a <i>text</i> of clip" in text
     assert sorted(path.name for path in files.html.parent.iterdir()) == [
         "preview.png",
@@ -231,10 +231,10 @@ def test_json_has_every_row(written):
 
 def test_catalogue_names_only_metrics_that_exist(rows):
     names = {row.metric for row in rows}
-    for entries in scorecard_entries().values():
-        for entry in entries:
-            assert entry.name in names
-            assert not isinstance(entry.null, str) or entry.null in names | {""}
+    for entries in words("scorecard").values():
+        for name, entry in entries.items():
+            assert name in names
+            assert not isinstance(entry.get("null"), str) or entry["null"] in names
 
 
 @pytest.mark.parametrize("n", [3, 8])
@@ -247,13 +247,25 @@ def test_few_videos_without_controls(n, tmp_path):
 
 
 def test_comparison_page(rows, tmp_path):
+    def report(folder, *, model, rows):
+        path = tmp_path / folder / "report" / "report.json"
+        path.parent.mkdir(parents=True)
+        content = {
+            "verdict": verdict(Numbers(rows, PLAN)),
+            "facts": {"Fusion": "mean", "Model": model},
+            "plan": asdict(PLAN),
+            "metrics": [asdict(row) for row in rows],
+        }
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return path
+
     other = [replace(row, value=row.value * 2, ci_low=None, n=row.n + 1) for row in rows]
-    sides = (
-        Side(name="first <run>", facts={"Model": "a", "Fusion": "mean"}, plan=PLAN, rows=rows),
-        Side(name="second", facts={"Model": "b", "Fusion": "mean"}, plan=PLAN, rows=other),
+    page_of = compare_reports(
+        report("first <run>", model="a", rows=rows),
+        report("second", model="b", rows=other),
+        into=tmp_path,
     )
-    path = write_comparison(*sides, tmp_path / "compare.html")
-    page = Page(path.read_text(encoding="utf-8"))
+    page = Page(page_of.read_text(encoding="utf-8"))
     text = " ".join(page.text)
     assert page.open == []
     assert all(value.startswith("data:") for value in page.loads)

@@ -1,6 +1,32 @@
-"""The report's pictures: each function takes arrays or rows and returns a matplotlib Figure.
+"""The report's numbered figures: which pictures, in which order, with which numbers in the words.
 
-`style` holds colours and sizes, `clouds` draws the embeddings themselves, `controls` compares
-sources, fusions and untrained networks, `structure` shows interventions, spectra and retrieval.
-A figure never computes a metric.
+`style` holds what they share, `clouds` draws the embeddings themselves, `controls` compares
+sources, fusions and untrained networks, `structure` shows interventions, spectra and retrieval. A
+figure whose data are missing (no untrained networks, fewer than 8 videos) is left out. The words
+are in `templates/figures.toml`.
 """
+
+from collections.abc import Callable
+
+from gap_assets.gap.figures import clouds, controls, structure
+from gap_assets.gap.figures.style import Exhibit, Material
+
+ORDER: tuple[Callable[[Material], Exhibit | None], ...] = (
+    clouds.projections,
+    clouds.gap_axis,
+    clouds.histograms,
+    controls.matrix,
+    controls.ladder,
+    controls.untrained,
+    structure.landscape,
+    structure.interventions,
+    structure.dimensions,
+    controls.pooling,
+    structure.retrieval,
+    clouds.stability,
+)
+
+
+def exhibits(given: Material) -> list[Exhibit]:
+    """All figures that can be drawn of this, in the order of the page."""
+    return [made for draw in ORDER if (made := draw(given))]

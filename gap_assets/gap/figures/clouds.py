@@ -1,11 +1,12 @@
 """The embeddings themselves: pair plots, the gap axis, cosine histograms, UMAP's stability."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import io
 
 import numpy as np
+from matplotlib.axes import Axes  # noqa: TID253
+from matplotlib.collections import LineCollection  # noqa: TID253
+from matplotlib.figure import Figure  # noqa: TID253
+from PIL import Image
 
 from gap_assets.gap.figures.style import (
     MISMATCHED,
@@ -15,27 +16,28 @@ from gap_assets.gap.figures.style import (
     TEXT,
     VIDEO,
     WIDE,
+    Exhibit,
+    Material,
+    exhibit,
     legend_above,
     panel,
     plain,
 )
 from gap_assets.gap.inputs import FloatArray
-from gap_assets.gap.pairwise import BIN_WIDTH, BINS, Comparisons
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from gap_assets.gap.pairwise import BIN_WIDTH, BINS
+from gap_assets.gap.projections import fit_umap
+from gap_assets.gap.verdict import number
 
 PAIR_LINES = 500
+STABILITY_PAIRS = 1000
+PREVIEW_COLOURS = 64
 
 
-def draw_pairs(axes: Axes, points: FloatArray, *, size: float = 14) -> None:
+def _draw_pairs(axes: Axes, points: FloatArray, *, size: float = 14) -> None:
     """Videos, texts, and lines between at most 500 evenly spaced pairs of (2N, 2) points."""
-    from matplotlib.collections import LineCollection
-
     video, text = np.split(points, 2)
     n = len(video)
-    chosen = np.linspace(0, n - 1, min(n, PAIR_LINES)).astype(np.intp)
+    chosen = _spaced(n, PAIR_LINES)
     segments = np.stack([video[chosen], text[chosen]], axis=1)
     visibility = float(np.clip(size / len(chosen), 0.04, 0.3))
     axes.add_collection(
@@ -52,39 +54,48 @@ def draw_pairs(axes: Axes, points: FloatArray, *, size: float = 14) -> None:
         axes.plot([], [], marker, color=colour, label=label)  # the legend's opaque mark
 
 
-def pair_plot(
-    points: FloatArray, *, title: str, axis_names: tuple[str, str] | None = None
-) -> Figure:
-    """The paper's picture for one projection: points (2N, 2), video block before text block.
-
-    Axes without names have no ticks either: their numbers mean nothing.
-    """
-    figure, axes = panel((PANEL[0], 4.2))
-    draw_pairs(axes, points)
-    if axis_names:
-        axes.set(xlabel=axis_names[0], ylabel=axis_names[1])
-    else:
-        axes.set(xticks=[], yticks=[])
-    axes.set_title(title, fontsize=11)
-    legend_above(figure, axes)
-    return figure
+def _spaced(n: int, most: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """At most so many of n indices, evenly spaced."""
+    return np.linspace(0, n - 1, min(n, most)).astype(np.intp)
 
 
-def gap_axis_plot(points: FloatArray, *, gap: float) -> Figure:
+def projections(given: Material) -> Exhibit:
+    """The paper's pair of pictures; UMAP has no ticks, because its numbers mean nothing."""
+    panels = {}
+    for method, names in (
+        ("UMAP", {"xticks": [], "yticks": []}),
+        ("SVD", {"xlabel": "first direction", "ylabel": "second direction"}),
+    ):
+        figure, axes = panel((PANEL[0], 4.2))
+        _draw_pairs(axes, given.points[method.lower()])
+        axes.set(**names)
+        axes.set_title(method, fontsize=11)
+        legend_above(figure, axes)
+        panels[f"{method} of videos and texts"] = figure
+    return exhibit(
+        "projections",
+        panels,
+        components=given.projections.graph_components,
+        cross_share=f"{given.projections.cross_modal_edge_share:.1%}",
+    )
+
+
+def gap_axis(given: Material) -> Exhibit:
     """Coordinates along the gap (x) with marginal histograms and both centroids."""
-    from matplotlib.figure import Figure
-
+    gap = given.numbers.value("centroid_gap")
+    points = given.points["gap_axis"]
     figure = Figure(figsize=(WIDE[0], 4.2), layout="constrained")
     top, axes = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
     plain(axes)
-    draw_pairs(axes, points)
-    video, text = np.split(points, 2)
+    _draw_pairs(axes, points)
     bins = np.linspace(points[:, 0].min(), points[:, 0].max(), 61)
-    for block, colour in ((video, VIDEO), (text, TEXT)):
-        top.hist(block[:, 0], bins=bins, density=True, color=colour, alpha=0.75)
-        axes.axvline(block[:, 0].mean(), color=colour, lw=1.2, ls="--")
+    centroids = []
+    for block, colour in zip(np.split(points[:, 0], 2), (VIDEO, TEXT), strict=True):
+        centroids.append(float(block.mean()))
+        top.hist(block, bins=bins, density=True, color=colour, alpha=0.75)
+        axes.axvline(centroids[-1], color=colour, lw=1.2, ls="--")
     plain(top, grid=False).set(yticks=[], ylabel="density")
-    low, high = sorted((float(video[:, 0].mean()), float(text[:, 0].mean())))
+    low, high = sorted(centroids)
     level = axes.get_ylim()[1]
     axes.annotate("", (low, level), (high, level), arrowprops={"arrowstyle": "<->", "lw": 1.2})
     axes.text((low + high) / 2, level, f"gap {gap:.3f}", ha="center", va="bottom", fontsize=10)
@@ -92,67 +103,94 @@ def gap_axis_plot(points: FloatArray, *, gap: float) -> Figure:
         xlabel="position along the gap (distances here are true)", ylabel="first direction across"
     )
     legend_above(figure, axes)
-    return figure
+    d_prime = number(given.numbers.value("d_prime_gap"), 1)
+    return exhibit("gap_axis", {"Projection on the gap": figure}, gap=number(gap), d_prime=d_prime)
 
 
-def cosine_histograms(comparisons: Comparisons, *, means: dict[str, float]) -> Figure:
+def histograms(given: Material) -> Exhibit:
     """Cosines within videos, within texts, of mismatched and of matched pairs, on one axis."""
+    passes, numbers = given.analysis.comparisons, given.numbers
+    paired = np.histogram(passes.paired, bins=BINS, range=(-1, 1))[0]
+    curves = {
+        "cone_video": ("within video", VIDEO, passes.video.histogram),
+        "cone_text": ("within text", TEXT, passes.text.histogram),
+        "mismatched_cosine": (
+            "video and another video's text",
+            MISMATCHED,
+            passes.video_to_text.histogram,
+        ),
+        "paired_cosine": ("video and its own text", PAIRED, paired),
+    }
+    n = len(passes.paired)
+    joined = 40 if n < 60 else 20 if n < 2000 else 10  # bins of 0.001, for a calm outline
     figure, axes = panel(WIDE)
-    counts = {
-        "cone_video": comparisons.video.histogram,
-        "cone_text": comparisons.text.histogram,
-        "mismatched_cosine": comparisons.video_to_text.histogram,
-        "paired_cosine": np.histogram(comparisons.paired, bins=BINS, range=(-1, 1))[0],
-    }
-    names = {
-        "cone_video": ("within video", VIDEO),
-        "cone_text": ("within text", TEXT),
-        "mismatched_cosine": ("video and another video's text", MISMATCHED),
-        "paired_cosine": ("video and its own text", PAIRED),
-    }
-    width = _bin_width(len(comparisons.paired))
-    for name, histogram in counts.items():
-        coarse = histogram.reshape(-1, width).sum(axis=1)
-        density = coarse / coarse.sum() / (width * BIN_WIDTH)
-        edges = np.linspace(-1, 1, len(coarse) + 1)
-        label, colour = names[name]
+    for name, (label, colour, histogram) in curves.items():
+        coarse = histogram.reshape(-1, joined).sum(axis=1)
         filled = name != "paired_cosine"
         axes.stairs(
-            density,
-            edges,
+            coarse / coarse.sum() / (joined * BIN_WIDTH),
+            np.linspace(-1, 1, len(coarse) + 1),
             fill=filled,
             color=colour,
             alpha=0.45 if filled else 1,
             lw=1.4,
-            label=f"{label}: {means[name]:.3f}",
+            label=f"{label}: {numbers.value(name):.3f}",
         )
-        axes.axvline(means[name], color=colour, lw=1, ls="--")
-    occupied = np.flatnonzero(sum(counts.values()))
+        axes.axvline(numbers.value(name), color=colour, lw=1, ls="--")
+    occupied = np.flatnonzero(sum(histogram for _, _, histogram in curves.values()))
     axes.set_xlim(-1 + occupied[0] * BIN_WIDTH - 0.03, -1 + occupied[-1] * BIN_WIDTH + 0.03)
     axes.set(xlabel="cosine", ylabel="density")
     legend_above(figure, axes, ncols=2, title="mean cosine (dashed)", title_fontsize=9)
-    return figure
+    gap = numbers.value("centroid_gap_debiased")
+    return exhibit(
+        "histograms",
+        {"Histograms of cosines": figure},
+        **{name: number(numbers.value(name)) for name in curves},
+        squared=number(gap**2),
+        gap=number(gap),
+    )
 
 
-def _bin_width(n: int) -> int:
-    """How many bins of 0.001 to join so that N(N - 1) cosines make a calm outline."""
-    return 40 if n < 60 else 20 if n < 2000 else 10
-
-
-def umap_stability(layouts: Sequence[tuple[int, int, FloatArray]]) -> Figure:
-    """Small multiples of (seed, neighbours, points): the same data, other settings."""
-    from matplotlib.figure import Figure
-
-    columns = min(3, len(layouts))
-    rows = -(-len(layouts) // columns)
-    figure = Figure(figsize=(WIDE[0], 2.6 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes, (seed, neighbours, points) in zip(grid.flat, layouts, strict=True):
-        draw_pairs(axes, points, size=7)
+def stability(given: Material) -> Exhibit:
+    """Small multiples of UMAP: the same data, other seeds and neighbourhood sizes."""
+    pairs = given.analysis.pairs.take(_spaced(len(given.analysis.pairs), STABILITY_PAIRS))
+    rows = np.concatenate([pairs.video, pairs.text])
+    most, usual = len(rows) - 1, given.projections.neighbors
+    sizes = sorted({min(usual, most), min(usual * 3, most)})
+    figure = Figure(figsize=(WIDE[0], 2.6 * len(sizes)), layout="constrained")
+    grid = figure.subplots(len(sizes), 3, squeeze=False)
+    for (row, seed), axes in np.ndenumerate(grid):
+        points, _ = fit_umap(rows, seed=seed, neighbors=sizes[row])
+        _draw_pairs(axes, points, size=7)
         video, text = np.split(points, 2)
         apart = np.linalg.norm(video.mean(axis=0) - text.mean(axis=0))
-        title = f"seed {seed}, {neighbours} neighbours: {apart:.1f} apart"
+        title = f"seed {seed}, {sizes[row]} neighbours: {apart:.1f} apart"
         axes.set_title(title, fontsize=9, color=MUTED)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_color("#d5d8dc")
-    return figure
+    return exhibit("stability", {"UMAP with other settings": figure}, n=len(pairs))
+
+
+def preview(given: Material) -> bytes:
+    """The small picture that stands for a report in a list: a PNG of 900 x 400 pixels.
+
+    It has a palette, for a third of the size: event logs keep a copy of it.
+    """
+    gap = given.numbers.value("centroid_gap")
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes, name, title in (
+        (left, "umap", "UMAP"),
+        (right, "gap_axis", f"along the gap: {gap:.3f}"),
+    ):
+        _draw_pairs(plain(axes), given.points[name])
+        axes.set(title=title)
+    left.set(xticks=[], yticks=[])
+    blocks = np.split(given.points["gap_axis"][:, 0], 2)
+    for block, colour in zip(blocks, (VIDEO, TEXT), strict=True):
+        right.axvline(block.mean(), color=colour, ls="--", lw=1.2)
+    left.legend(frameon=False)
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=100)
+    Image.open(drawn).convert("RGB").quantize(PREVIEW_COLOURS).save(small, "PNG", optimize=True)
+    return small.getvalue()

@@ -1,60 +1,96 @@
 """Comparisons between sources: the matrix of gaps, the text ladder, fusions, untrained networks."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from itertools import product
 
 import numpy as np
+from matplotlib.axes import Axes  # noqa: TID253
+from matplotlib.figure import Figure  # noqa: TID253
 
 from gap_assets.gap.figures.style import (
+    ACCENT,
+    LINE,
+    MISMATCHED,
     MUTED,
     PAIRED,
     PANEL,
     TEXT,
     VIDEO,
     WIDE,
+    Exhibit,
+    Material,
+    exhibit,
     legend_above,
     panel,
-    plain,
 )
-from gap_assets.gap.inputs import FloatArray
-from gap_assets.gap.sources import MetricRow
+from gap_assets.gap.sources import FRAMES, NOISE, MetricRow
+from gap_assets.gap.verdict import mean_and_spread, number
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+Series = dict[str, tuple[str, str]]  # label to metric and colour
+LADDER: Series = {
+    "gap": ("centroid_gap_debiased", PAIRED),
+    "cone of texts": ("cone_text", TEXT),
+    "paired cosine": ("paired_cosine", ACCENT),
+    "R@1, text → video": ("recall_at_1_text_to_video", MISMATCHED),
+}
+POOLING: Series = {
+    "gap": ("centroid_gap_debiased", PAIRED),
+    "cone of videos": ("cone_video", VIDEO),
+    "paired cosine": ("paired_cosine", ACCENT),
+}
+TRAINING = {
+    "gap": "centroid_gap_debiased",
+    "cone of videos": "cone_video",
+    "cone of texts": "cone_text",
+    "paired cosine": "paired_cosine",
+}
 
 
-def source_matrix(names: Sequence[str], gaps: FloatArray, *, videos: int) -> Figure:
-    """Heat map of gaps (S, S) between sources, NaN where unknown; the first `videos` are videos."""
+def matrix(given: Material) -> Exhibit | None:
+    """Heat map of the gaps between all sources, videos first."""
+    numbers = given.numbers
+    videos, texts = list(given.sources.videos), list(given.sources.texts)
+    if any(numbers.find("centroid_gap", video=FRAMES, text=text) for text in texts):
+        videos.append(FRAMES)
+    names = videos + texts
+    if len(names) < 3:
+        return None
+    gaps = np.full((len(names), len(names)), np.nan)
+    for (i, first), (j, second) in product(enumerate(names), repeat=2):
+        row = numbers.find("centroid_gap_debiased", video=first, text=second)
+        if row and i != j:
+            gaps[i, j] = gaps[j, i] = row.value
     side = 1.4 + 0.42 * len(names)
     figure, axes = panel((side + 2.4, side))
     axes.grid(visible=False)
-    drawn = np.where(np.eye(len(names), dtype=bool), np.nan, gaps)
-    image = axes.imshow(drawn, cmap="cividis", vmin=0, vmax=max(float(np.nanmax(drawn)), 1e-6))
-    for (i, j), gap in np.ndenumerate(drawn):
+    image = axes.imshow(gaps, cmap="cividis", vmin=0, vmax=max(float(np.nanmax(gaps)), 1e-6))
+    for (i, j), gap in np.ndenumerate(gaps):
         if np.isfinite(gap):
-            dark = gap < 0.6 * image.get_clim()[1]
-            colour = "white" if dark else "black"
+            colour = "white" if gap < 0.6 * image.get_clim()[1] else "black"
             axes.text(j, i, f"{gap:.2f}", ha="center", va="center", fontsize=9, color=colour)
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), names)
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         for index, label in enumerate(labels):
-            label.set_color(VIDEO if index < videos else TEXT)
-    axes.axhline(videos - 0.5, color="white", lw=3)
-    axes.axvline(videos - 0.5, color="white", lw=3)
+            label.set_color(VIDEO if index < len(videos) else TEXT)
+    axes.axhline(len(videos) - 0.5, color="white", lw=3)
+    axes.axvline(len(videos) - 0.5, color="white", lw=3)
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, shrink=0.8, label="gap between the two sources")
-    return figure
+    return exhibit("matrix", {"Matrix of gaps between sources": figure})
 
 
 def intervals(
-    groups: Mapping[str, Mapping[str, MetricRow]], *, colours: Mapping[str, str]
+    groups: Mapping[str, Mapping[str, MetricRow | None]], *, colours: Mapping[str, str]
 ) -> Figure:
-    """Values with intervals: one row per group (a fusion, a text source), one mark per series."""
-    figure, axes = panel((PANEL[0], 1.3 + 0.45 * len(groups)))
-    for row, series in enumerate(groups.values()):
+    """Values with intervals: one row per group (a fusion, a text source), one mark per series.
+
+    Metrics that are missing, and groups without any, are left out.
+    """
+    known = {group: {k: row for k, row in rows.items() if row} for group, rows in groups.items()}
+    known = {group: rows for group, rows in known.items() if rows}
+    figure, axes = panel((PANEL[0], 1.3 + 0.45 * len(known)))
+    for row, series in enumerate(known.values()):
         for index, (name, metric) in enumerate(series.items()):
             height = row + 0.16 * (index - (len(series) - 1) / 2)
             if metric.ci_low is not None and metric.ci_high is not None:
@@ -62,36 +98,79 @@ def intervals(
                 axes.plot(ends, [height, height], color=colours[name], lw=1.6)
             mark = "oD^s"[list(colours).index(name)]
             axes.plot(metric.value, height, mark, color=colours[name], ms=5.5, label=name)
-    axes.set_yticks(range(len(groups)), groups)
-    axes.set_ylim(len(groups) - 0.5, -0.5)
+    _name_rows(axes, known)
     legend_above(figure, axes, ncols=2)
     return figure
 
 
-def untrained_networks(
-    trained: Mapping[str, float], untrained: Mapping[str, Sequence[float]]
-) -> Figure:
-    """Each quantity of the trained network (a line) beside the untrained seeds (points)."""
-    figure, axes = panel((WIDE[0], 0.9 + 0.42 * len(untrained)))
-    for row, (name, values) in enumerate(untrained.items()):
-        heights = row + np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else [row]
-        label = "untrained, one point per seed" if row == 0 else None
-        axes.plot(values, heights, "o", color=MUTED, ms=5, alpha=0.85, label=label)
-        if name in trained:
-            label = "trained" if row == 0 else None
-            ends = (row - 0.32, row + 0.32)
-            axes.plot([trained[name]] * 2, ends, color=PAIRED, lw=3, label=label)
-    axes.set_yticks(range(len(untrained)), untrained)
-    axes.set_ylim(len(untrained) - 0.5, -0.5)
-    axes.axvline(0, color="#b8bcc2", lw=0.8)
-    legend_above(figure, axes)
-    return figure
+def _name_rows(axes: Axes, names: Iterable[str]) -> None:
+    names = list(names)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
 
 
-def norm_histogram(norms: FloatArray) -> Figure:
-    """Lengths (N,) of the raw means of unit frames: short means of varied videos."""
+def _ranges(given: Material, series: Series, side: str, sources: Iterable[str]) -> Figure:
+    """The intervals of some metrics for each source of one side, `video` or `text`."""
+    groups = {
+        source: {
+            label: given.numbers.find(name, **{side: source}) for label, (name, _) in series.items()
+        }
+        for source in sources
+    }
+    return intervals(groups, colours={label: colour for label, (_, colour) in series.items()})
+
+
+def ladder(given: Material) -> Exhibit | None:
+    """The same videos against each text source."""
+    texts = given.sources.texts
+    if len(texts) < 2:
+        return None
+    return exhibit("ladder", {"Text sources compared": _ranges(given, LADDER, "text", texts)})
+
+
+def pooling(given: Material) -> Exhibit | None:
+    """The fusions compared, and the lengths (N,) of the main one's embeddings as fused."""
+    videos = given.sources.videos
+    norms = np.linalg.norm(videos[given.numbers.plan.video], axis=1)
+    norms = norms[np.isfinite(norms)]
+    if len(videos) < 2 and float(np.ptp(norms)) <= 1e-3:
+        return None
     figure, axes = panel()
     axes.hist(norms, bins=min(40, max(8, len(norms) // 8)), color=VIDEO, alpha=0.75)
     axes.set(xlabel="length of the mean of a video's unit frames", ylabel="videos")
-    plain(axes)
-    return figure
+    panels = {
+        "Fusions compared": _ranges(given, POOLING, "video", (FRAMES, *videos)),
+        "Lengths of mean embeddings": figure,
+    }
+    return exhibit("pooling", panels, length=number(float((norms**2).mean()), 2))
+
+
+def untrained(given: Material) -> Exhibit | None:
+    """Each quantity of the trained network (a line) beside the untrained seeds (points)."""
+    numbers, plan = given.numbers, given.numbers.plan
+    seeds = {label: numbers.untrained(name) for label, name in TRAINING.items()} | {
+        "cone of noise pictures": numbers.untrained("cone_video", video=NOISE, text=NOISE),
+        "gap between two seeds, videos": numbers.crossed("centroid_gap_debiased", plan.video),
+        "gap between two seeds, texts": numbers.crossed("centroid_gap_debiased", plan.text),
+    }
+    if not seeds["gap"]:
+        return None
+    known = {label: values for label, values in seeds.items() if values}
+    figure, axes = panel((WIDE[0], 0.9 + 0.42 * len(known)))
+    for row, (label, values) in enumerate(known.items()):
+        heights = row + np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else [row]
+        points = "untrained, one point per seed"
+        axes.plot(values, heights, "o", color=MUTED, ms=5, alpha=0.85, label=points)
+        if label in TRAINING:
+            now, ends = numbers.value(TRAINING[label]), (row - 0.32, row + 0.32)
+            axes.plot([now, now], ends, color=PAIRED, lw=3, label="trained")
+    _name_rows(axes, known)
+    axes.axvline(0, color=LINE, lw=0.8)
+    legend_above(figure, axes)
+    return exhibit(
+        "untrained",
+        {"Untrained and trained networks": figure},
+        seeds=len(seeds["gap"]),
+        before=mean_and_spread(seeds["gap"]),
+        after=number(numbers.value("centroid_gap_debiased"), 2),
+    )

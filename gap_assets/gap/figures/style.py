@@ -1,13 +1,23 @@
-"""Colours, sizes and file formats that all figures share."""
+"""What all figures share: colours, sizes, axes, what they are drawn from and what becomes of them.
 
-from __future__ import annotations
+Only the report's writer imports the figures, and only to draw: matplotlib is loaded with them.
+"""
 
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from matplotlib import rc_context  # noqa: TID253
+from matplotlib.axes import Axes  # noqa: TID253
+from matplotlib.figure import Figure  # noqa: TID253
+
+from gap_assets.gap.analysis import Analysis
+from gap_assets.gap.inputs import FloatArray
+from gap_assets.gap.pages import data_uri, words
+from gap_assets.gap.projections import ProjectionModel
+from gap_assets.gap.sources import Sources
+from gap_assets.gap.verdict import Numbers
 
 # Red for video and blue for text as in the paper, in shades that differ in lightness as well.
 VIDEO = "#c8322b"
@@ -16,32 +26,72 @@ PAIRED = "#1a1a1a"
 MISMATCHED = "#8a8a8a"
 ACCENT = "#b07a00"
 MUTED = "#5f6670"
+LINE = "#b8bcc2"
 PANEL = (4.6, 3.5)
 WIDE = (8.2, 3.6)
 
 
-def panel(size: tuple[float, float] = PANEL, **axes: Any) -> tuple[Figure, Axes]:
-    """A figure with one plain axes: no box, light grid."""
-    from matplotlib.figure import Figure
+@dataclass(frozen=True)
+class Material:
+    """What the figures are drawn from.
 
+    Attributes:
+        analysis: Of the main pair of sources.
+        numbers: The rows of `gap_metrics`.
+        projections: Fitted on these or earlier videos.
+        points: Method to the coordinates (2N, 2) of the analysed pairs, videos before texts.
+        sources: The trained network's embeddings.
+    """
+
+    analysis: Analysis
+    numbers: Numbers
+    projections: ProjectionModel
+    points: Mapping[str, FloatArray]
+    sources: Sources
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A figure: title, caption, and for each panel its alternative text and data URI.
+
+    `wide`: too wide to be legible at the width of a phone.
+    """
+
+    title: str
+    caption: str
+    panels: tuple[tuple[str, str], ...]
+    wide: bool
+
+
+def exhibit(key: str, panels: Mapping[str, Figure], **numbers: object) -> Exhibit:
+    """The panels by their alternative text, with the words of `templates/figures.toml`."""
+    images = tuple((alt, data_uri(svg(panel), "image/svg+xml")) for alt, panel in panels.items())
+    entry = words("figures")[key]
+    wide = any(panel.get_figwidth() > PANEL[0] for panel in panels.values())
+    return Exhibit(entry["title"], entry["caption"].format(**numbers), images, wide)
+
+
+def panel(size: tuple[float, float] = PANEL) -> tuple[Figure, Axes]:
+    """A figure with one plain axes: no box, light grid."""
     figure = Figure(figsize=size, layout="constrained")
-    return figure, plain(figure.subplots(**axes))
+    return figure, plain(figure.subplots())
 
 
 def plain(axes: Axes, *, grid: bool = True) -> Axes:
     """Takes away the box and sets a light grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#b8bcc2")
-    axes.tick_params(color="#b8bcc2", labelcolor="#3a3f45", labelsize=9)
+    axes.spines[["left", "bottom"]].set_color(LINE)
+    axes.tick_params(color=LINE, labelcolor="#3a3f45", labelsize=9)
     axes.set_axisbelow(True)
     if grid:
         axes.grid(color="#eceef1", linewidth=0.8)
     return axes
 
 
-def legend(axes: Axes, **options: Any) -> None:
-    """A frameless legend in small type."""
-    axes.legend(**({"frameon": False, "fontsize": 9} | options))
+def logarithmic(axes: Axes) -> None:
+    """Counts 1, 10, 100 on a logarithmic x axis, written out."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
 
 
 def legend_above(figure: Figure, axes: Axes, *, ncols: int = 4, **options: Any) -> None:
@@ -54,16 +104,7 @@ def legend_above(figure: Figure, axes: Axes, *, ncols: int = 4, **options: Any) 
 
 def svg(figure: Figure) -> bytes:
     """The figure as SVG, the same bytes each time; clouds of points inside are pixels."""
-    from matplotlib import rc_context
-
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "gap_assets"}):
         figure.savefig(buffer, format="svg", dpi=200, metadata={"Date": None})
-    return buffer.getvalue()
-
-
-def png(figure: Figure, *, dpi: int = 100) -> bytes:
-    """The figure as PNG."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()

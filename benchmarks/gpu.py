@@ -57,7 +57,7 @@ def measure(coca: Coca, batch: int, peak: float) -> dict[str, float]:
 
     @torch.inference_mode()
     def encode() -> torch.Tensor:
-        _, image_tokens = coca.module.visual(pixels)
+        image_tokens: torch.Tensor = coca.module.visual(pixels)[1]
         return image_tokens
 
     rate = batch / seconds(encode, coca.device)

@@ -32,7 +32,8 @@ def notebook_input(coca: Coca, path: Path) -> torch.Tensor:
         coca.image_size, is_train=False, mean=coca.mean, std=coca.std
     )
     with Image.open(path) as picture:
-        return transform(picture)[None].to(device=coca.device, dtype=coca.dtype)
+        pixels: torch.Tensor = transform(picture)[None]
+    return pixels.to(device=coca.device, dtype=coca.dtype)
 
 
 @torch.inference_mode()

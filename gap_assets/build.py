@@ -41,7 +41,7 @@ def build_definitions(
             asset.with_attributes(backfill_policy=policy) if asset.partitions_def else asset
             for asset in all_assets
         ],
-        asset_checks=checks.all_checks,
+        asset_checks=[checks.checks],
         jobs=jobs.all_jobs,
         sensors=sensors.all_sensors,
         resources={**resources.default_resources(settings), **(resource_overrides or {})},

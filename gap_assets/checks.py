@@ -3,11 +3,13 @@
 They are unpartitioned: a check of a range run is stored once for the run, not once per video.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
 from gap_assets.assets.common import preview
+from gap_assets.executors import needs
 from gap_assets.lineage import STEPS
 from gap_assets.resources import WarehouseResource
 
@@ -26,22 +28,9 @@ KEYS = {
 }
 
 
-def _check(
-    asset: str, name: str, description: str, query: str, *, blocking: bool = False
-) -> dg.AssetChecksDefinition:
-    """A check that passes when the query finds no rows; those that it finds are shown."""
-
-    @dg.asset_check(asset=asset, name=name, description=description, blocking=blocking)
-    def check(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        found = warehouse.open().read_embeddings(query)
-        metadata: dict[str, Any] = {"found": len(found)}
-        if len(found):
-            metadata["rows"] = preview(found, found.columns)
-        return dg.AssetCheckResult(
-            passed=found.is_empty(), severity=dg.AssetCheckSeverity.WARN, metadata=metadata
-        )
-
-    return check
+def _check(asset: str, name: str, description: str, query: str) -> tuple[dg.AssetCheckSpec, str]:
+    """A check that passes when the query finds no rows."""
+    return dg.AssetCheckSpec(name, asset=asset, description=description), query
 
 
 readable = _check(
@@ -125,7 +114,7 @@ gap_identity = _check(
     f" - centroid_gap_debiased ** 2) > {IDENTITY_TOLERANCE}",
 )
 
-all_checks = [
+CHECKS = [
     readable,
     *unit_norms,
     *failures,
@@ -134,3 +123,24 @@ all_checks = [
     *one_configuration,
     gap_identity,
 ]
+QUERIES = {spec.key: query for spec, query in CHECKS}
+
+
+@dg.multi_asset_check(specs=[spec for spec, _ in CHECKS], can_subset=True, op_tags=needs(gpu=False))
+def checks(
+    context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+) -> Iterator[dg.AssetCheckResult]:
+    """Those of the checked assets that the run makes: one step, which on a cluster is a process."""
+    store = warehouse.open()
+    for key in sorted(context.selected_asset_check_keys):
+        found = store.read_embeddings(QUERIES[key])
+        metadata: dict[str, Any] = {"found": len(found)}
+        if len(found):
+            metadata["rows"] = preview(found, found.columns)
+        yield dg.AssetCheckResult(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=found.is_empty(),
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata=metadata,
+        )

@@ -25,18 +25,20 @@ LOCATION = {
     "repositoryName": "__repository__",
     "repositoryLocationName": "gap_assets.definitions",
 }
+FINAL = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
 
 
 class Server:
     """`gap dev` on a data folder of its own."""
 
-    def __init__(self, directory: Path, world: Path):
+    def __init__(self, directory: Path, world: Path, **values: object):
         self.settings = remember(
             directory,
             videos=world,
             captions=world / "captions.jsonl",
             frames_per_second=2.0,
             videos_per_run=3,
+            **values,
         )
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -87,6 +89,16 @@ class Server:
         )
         return found["runOrError"]["status"]
 
+    def backfill_everything(self) -> str:
+        assets = [{"path": [asset]} for asset in STEPS if asset not in ROOTS]
+        answer = self.ask(
+            "mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {"
+            " __typename ... on LaunchBackfillSuccess { backfillId } } }",
+            p={"assetSelection": assets, "allPartitions": True},
+        )["launchPartitionBackfill"]
+        assert answer["__typename"] == "LaunchBackfillSuccess", answer
+        return answer["backfillId"]
+
     def backfill_status(self, backfill_id: str) -> str:
         found = self.ask(
             "query($id: String!) { partitionBackfillOrError(backfillId: $id) {"
@@ -109,16 +121,8 @@ def server(tmp_path_factory, world):
 @pytest.mark.timeout(1800)
 def test_a_backfill_of_everything_from_the_ui(server):
     server.launch("catalogue")
-    assets = [{"path": [asset]} for asset in STEPS if asset not in ROOTS]
-    answer = server.ask(
-        "mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {"
-        " __typename ... on LaunchBackfillSuccess { backfillId } } }",
-        p={"assetSelection": assets, "allPartitions": True},
-    )["launchPartitionBackfill"]
-    assert answer["__typename"] == "LaunchBackfillSuccess", answer
-    final = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
-    backfill_id = answer["backfillId"]
-    status = server.wait(lambda: {server.backfill_status(backfill_id)} & final, seconds=1500)
+    backfill_id = server.backfill_everything()
+    status = server.wait(lambda: {server.backfill_status(backfill_id)} & FINAL, seconds=1500)
     assert status == {"COMPLETED_SUCCESS"}
     counts = current_standing(server.settings).counts()
     assert all(set(count) == {"current"} for count in counts.values()), counts

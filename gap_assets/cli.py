@@ -3,8 +3,10 @@
 import json
 import logging
 import os
+import shlex
 import sys
 import webbrowser
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,10 +58,13 @@ def demo(data: Data) -> None:
 
 @app.command()
 def run(
-    directory: Annotated[Path, typer.Argument(help="The folder of the videos.")],
     data: Data,
+    directory: Annotated[
+        Path | None,
+        typer.Argument(help="The folder of the videos.", show_default="the one of the last run"),
+    ] = None,
     captions: Annotated[
-        Path | None, typer.Option(help="Human captions: JSON, JSON lines or ActivityNet's own.")
+        Path | None, typer.Option(help="Human captions: a JSON or JSON lines file, or a folder.")
     ] = None,
     models: Annotated[
         ProfileName | None, typer.Option(help="Which models; `hub` downloads the real ones.")
@@ -69,11 +74,44 @@ def run(
     """Materialise everything for a folder of videos. What is current already is skipped."""
     _run(
         data,
-        videos=directory.absolute(),
+        videos=directory and directory.absolute(),
         captions=captions and captions.absolute(),
         models=models,
         frames_per_second=frames_per_second,
     )
+
+
+@app.command()
+def fetch_activitynet(
+    data: Data,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A folder that holds the pieces of the archive, or the videos; not the hub.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    captions: Annotated[
+        Path | None,
+        typer.Option(help="A captions file or a folder of them; not the data set's.", exists=True),
+    ] = None,
+) -> None:
+    """Download ActivityNet Captions, or take it from files at hand, for `gap run` and `gap dev`."""
+    from gap_assets.activitynet import fetch
+    from gap_assets.progress import listening
+
+    with one_sentence(), progress_bars() as listener, listening(listener):
+        found = fetch.fetch_activitynet(
+            data.absolute() / "activitynet",
+            source=source and source.absolute(),
+            captions=captions and captions.absolute(),
+            tell=partial(console.print, markup=False, highlight=False, soft_wrap=True),
+        )
+        remember(data, videos=found.videos, captions=found.captions)
+    next_step = f"Next: gap run --models hub --data {shlex.quote(str(data))}"
+    console.print(next_step, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

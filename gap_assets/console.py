@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -35,10 +35,13 @@ def progress_bars() -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        tasks: dict[str, Any] = {}
+    progress = Progress(*columns, TimeElapsedColumn(), console=console)
+    tasks: dict[str, Any] = {}
+    with ExitStack() as shown:
 
         def listener(asset: str, done: int, total: int) -> None:
+            if not tasks:  # not before, so that others' bars can be seen until then
+                shown.enter_context(progress)
             if asset not in tasks:
                 tasks[asset] = progress.add_task(asset, total=total)
             progress.update(tasks[asset], completed=done, total=total)
@@ -102,6 +105,7 @@ def _printable(cell: Any) -> str:
 def one_sentence() -> Iterator[None]:
     """Turns what a user can mend into one sentence and exit status 1."""
     from gap_assets.gap import GapInputError
+    from gap_assets.references import CaptionsFileError
     from gap_assets.runs import RunFailedError
     from gap_assets.warehouse.store import WarehouseError
 
@@ -110,7 +114,7 @@ def one_sentence() -> Iterator[None]:
     except ValidationError as error:
         first = error.errors()[0]
         message = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    except (GapInputError, RunFailedError, WarehouseError, OSError) as error:
+    except (CaptionsFileError, GapInputError, RunFailedError, WarehouseError, OSError) as error:
         message = str(error)
     else:
         return

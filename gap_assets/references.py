@@ -1,6 +1,7 @@
 """Human captions of the videos: reads the files they come in. No model writes anything here."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "split": pl.String,
     "dataset": pl.String,
 }
+
+
+# ActivityNet's own files, and those of the data set on the hub, differ only by their names.
+ACTIVITYNET = re.compile(r"(?:activitynet_captions_)?(train|val)_?(\d?)(?:_modified)?")
 
 
 class CaptionsFileError(ValueError):
@@ -51,17 +56,34 @@ class ReferenceCaption(BaseModel):
 
 
 def read_captions(path: Path) -> pl.DataFrame:
-    """Reads a captions file.
+    """Reads a captions file, or all `.json` and `.jsonl` files of a folder.
 
     Known are a JSON array and JSON lines of objects with `video_id` and `caption` (or `sentences`),
     and ActivityNet Captions' own JSON: video id to `duration`, `timestamps` and `sentences`.
 
     Returns:
-        One row a video, with the columns `COLUMNS`; of a repeated id the last.
+        One row a video, with the columns `COLUMNS`; of an id that a file repeats the last, of one
+        that several files have that of the first by name. So ActivityNet's val_2, a second
+        description of val_1's videos, adds only what val_1 lacks.
 
     Raises:
-        CaptionsFileError: If the file cannot be read as one of these.
+        CaptionsFileError: If a file cannot be read as one of these.
     """
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix in {".json", ".jsonl"})
+        if not files:
+            raise CaptionsFileError(
+                f"{path} holds no captions (.json or .jsonl); name a file or folder that does."
+            )
+    rows: dict[str, Any] = {}
+    for file in files:
+        for video_id, row in _read_file(file).items():
+            rows.setdefault(video_id, row)
+    return pl.DataFrame(list(rows.values()), schema=COLUMNS)
+
+
+def _read_file(path: Path) -> dict[str, dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -76,25 +98,26 @@ def read_captions(path: Path) -> pl.DataFrame:
             f"The captions file {path} has a wrong entry ({where}: {first['msg']}); each needs a"
             " video_id and a caption or sentences."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CaptionsFileError(
             f"The captions file {path} is neither JSON nor JSON lines ({error})."
         ) from error
-    rows = {caption.video_id: caption.model_dump() for caption in captions}
-    return pl.DataFrame(list(rows.values()), schema=COLUMNS)
+    return {caption.video_id: caption.model_dump() for caption in captions}
 
 
 def _items(text: str, *, name: str) -> list[Any]:
+    known = ACTIVITYNET.fullmatch(name)
+    split = "_".join(filter(None, known.groups())) if known else name
+    origin = {"dataset": "ActivityNet Captions", "split": split}
     try:
         content = json.loads(text)
     except json.JSONDecodeError:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    if isinstance(content, list):
-        return content
+        content = [json.loads(line) for line in text.splitlines() if line.strip()]
     if isinstance(content, dict) and "video_id" in content:
-        return [content]
+        content = [content]
+    if isinstance(content, list):
+        own = name.startswith("activitynet") and all(isinstance(item, dict) for item in content)
+        return [origin | item for item in content] if own else content
     if isinstance(content, dict) and all(isinstance(value, dict) for value in content.values()):
-        # The published files differ only by their names, which say the split.
-        origin = {"dataset": "ActivityNet Captions", "split": name.removesuffix("_modified")}
         return [{"video_id": video_id, **origin, **value} for video_id, value in content.items()]
     raise ValueError("it holds neither a list of captions nor a table of videos")

@@ -37,6 +37,7 @@ def test_activitynets_own_layout(tmp_path):
     [
         ("no json", "neither JSON nor JSON lines"),
         ("[1, 2]", "video_id"),
+        ("[" * 100_000, "neither JSON nor JSON lines"),
         ('[{"caption": "nobody\'s"}]', "video_id"),
         ('[{"video_id": "v", "caption": "  "}]', "text"),
         ('{"v": 1}', "neither a list"),
@@ -62,3 +63,28 @@ def test_activitynet_captions_itself(shared, name, count):
     rows = read_captions(shared / "annotations" / "activitynet_captions" / f"{name}.json")
     assert len(rows) == count
     assert rows["caption"].str.len_chars().min() > 0
+
+
+def test_the_hubs_files_name_their_split_as_the_originals_do(tmp_path):
+    record = {"video_id": "v_abc", "video": "v_abc.mp4", "source": "ActivityNet_Captions"}
+    record |= {"caption": "One. Two.", "timestamps": [[0, 4]], "sentences": ["One. Two."]}
+    path = tmp_path / "activitynet_captions_val1.json"
+    path.write_text(json.dumps([record]))
+    row = read_captions(path).row(0, named=True)
+    assert (row["split"], row["dataset"]) == ("val_1", "ActivityNet Captions")
+
+
+def test_files_of_a_folder_belong_together_and_the_first_of_an_id_counts(tmp_path):
+    for name, ids in {"b.jsonl": ["v", "w"], "a.json": ["u", "v"], "notes.txt": ["x"]}.items():
+        lines = [json.dumps({"video_id": video, "caption": f"{video} of {name}"}) for video in ids]
+        (tmp_path / name).write_text("\n".join(lines))
+    assert dict(read_captions(tmp_path).select("video_id", "caption").iter_rows()) == {
+        "u": "u of a.json",
+        "v": "v of a.json",
+        "w": "w of b.jsonl",
+    }
+
+
+def test_a_folder_without_captions_is_refused(tmp_path):
+    with pytest.raises(CaptionsFileError, match="holds no captions"):
+        read_captions(tmp_path)

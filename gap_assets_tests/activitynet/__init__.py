@@ -1,0 +1,1 @@
+"""Taking the data set in, proven against a hub of our own."""

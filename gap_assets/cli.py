@@ -228,8 +228,10 @@ def _report(data: Path) -> Path:
 
 
 def _existing(data: Path) -> Settings:
+    from gap_assets.warehouse.store import Warehouse
+
     settings = Settings(data=data.absolute())
-    if not settings.warehouse.exists():
+    if not Warehouse(path=settings.warehouse).exists():
         raise FileNotFoundError(
             f"{settings.data} holds no warehouse; name the folder with --data, or fill it with"
             " `gap run` or `gap demo`."

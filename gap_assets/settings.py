@@ -7,10 +7,11 @@ config (`gap_assets.resources`), which starts from these values.
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +23,9 @@ from gap_assets.profiles import ProfileName
 
 SETTINGS_FILE = "gap.toml"
 
+URL = re.compile("ducklake:|[a-z0-9]+://")
+SECRET = re.compile(r"password\s*=|://[^/?#]*:[^/?#]*@")
+
 
 def data_directory() -> Path:
     """The folder that everything is written to: `GAP_DATA`, by default `data`."""
@@ -31,9 +35,13 @@ def data_directory() -> Path:
 class Settings(BaseSettings):
     """The settings of one data folder. A variable `GAP_<NAME>` overrides the file's value."""
 
-    model_config = SettingsConfigDict(env_prefix="GAP_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GAP_", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     data: Path = Field(default_factory=data_directory)
+    warehouse: str = Field(default_factory=lambda known: str(known["data"] / "gap.duckdb"))
+    warehouse_files: str = Field(default_factory=lambda known: str(known["data"] / "warehouse"))
     models: ProfileName = "embedded"
     videos: Path | None = None
     captions: Path | None = None
@@ -56,15 +64,22 @@ class Settings(BaseSettings):
         file = TomlConfigSettingsSource(settings_cls, toml_file=home / SETTINGS_FILE)
         return init_settings, env_settings, file
 
+    @field_validator("warehouse", "warehouse_files")
+    @classmethod
+    def _absolute(cls, place: str) -> str:
+        """A path from where the program runs; a URL as it is, if it tells no secret."""
+        if SECRET.search(place):
+            raise ValueError(
+                "A password does not belong here; give it in PGPASSWORD or a file ~/.pgpass."
+            )
+        if place.startswith("ducklake:") and not place.startswith("ducklake:postgres:"):
+            raise ValueError("A DuckLake's catalogue is in Postgres: ducklake:postgres:dbname=…")
+        return place if URL.match(place) else str(Path(place).absolute())
+
     @property
     def videos_directory(self) -> Path:
         """The folder whose files the asset `videos` lists."""
         return self.videos or self.data / "videos"
-
-    @property
-    def warehouse(self) -> Path:
-        """The DuckDB file."""
-        return self.data / "gap.duckdb"
 
     @property
     def report(self) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gap_assets.settings import Settings, remember
+from gap_assets.warehouse.store import Warehouse
 from gap_assets.world.samples import write_samples
 from gap_assets_tests.services import Postgres, postgres_binaries, running_postgres
 
@@ -54,3 +55,21 @@ def postgres() -> Iterator[Postgres]:
         pytest.skip("the Postgres server's programs (initdb, pg_ctl) are not installed")
     with running_postgres(binaries) as server:
         yield server
+
+
+@pytest.fixture
+def lake(request, monkeypatch) -> str:
+    """The URL of a DuckLake that is not there yet; the variables of libpq know the rest."""
+    server = request.getfixturevalue("postgres")
+    database = server.new_database()
+    for name, value in server.environment(database).items():
+        monkeypatch.setenv(name, value)
+    return f"ducklake:postgres:dbname={database}"
+
+
+@pytest.fixture(params=["file", pytest.param("lake", marks=pytest.mark.service)])
+def warehouse(request, tmp_path) -> Warehouse:
+    """A new warehouse of each kind."""
+    if request.param == "file":
+        return Warehouse(path=tmp_path / "gap.duckdb")
+    return Warehouse(path=request.getfixturevalue("lake"), files=str(tmp_path / "files"))

@@ -59,7 +59,7 @@ def default_resources(settings: Settings) -> Mapping[str, Any]:
     """The resources of a data folder, by key."""
     profile = PROFILES[settings.models]
     return {
-        "warehouse": WarehouseResource(path=str(settings.warehouse)),
+        "warehouse": WarehouseResource(path=settings.warehouse, files=settings.warehouse_files),
         "sources": Sources(
             videos=str(settings.videos_directory),
             excluded=str(settings.data / "excluded.txt"),

@@ -1,6 +1,5 @@
 """Where a run reads and writes, and what the gap is measured on."""
 
-from pathlib import Path
 from typing import Literal
 
 import dagster as dg
@@ -12,14 +11,15 @@ from gap_assets.warehouse.store import Warehouse
 
 
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The DuckDB file."""
+    """The DuckDB file, or the DuckLake."""
 
     path: str
+    files: str | None = None
     patience_s: float = 300.0
 
     def open(self) -> Warehouse:
         """The warehouse; it connects for each transaction."""
-        return Warehouse(path=Path(self.path), patience_s=self.patience_s)
+        return Warehouse(path=self.path, files=self.files, patience_s=self.patience_s)
 
 
 class Sources(dg.ConfigurableResource):  # type: ignore[type-arg]

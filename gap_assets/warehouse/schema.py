@@ -47,15 +47,14 @@ TABLES: dict[str, str] = {
 }
 
 
-def create_table(table: str, *, embedding_size: int | None) -> str:
+def create_table(table: str, *, embedding: str = "") -> str:
     """The DDL of one table.
 
     Args:
         table: A key of `TABLES`.
-        embedding_size: The warehouse's embedding size D; a table with embeddings needs it.
+        embedding: The type of an embedding column; a table with embeddings needs it.
     """
-    columns = TABLES[table].format(embedding=f"FLOAT[{embedding_size}]")
-    return f"CREATE TABLE IF NOT EXISTS {table} ({columns})"
+    return f"CREATE TABLE IF NOT EXISTS {table} ({TABLES[table].format(embedding=embedding)})"
 
 
 def holds_embeddings(table: str) -> bool:

@@ -1,11 +1,9 @@
-"""Transactions on the warehouse: replace the rows of some videos, read rows, wait for a lock.
+"""Transactions on the warehouse: replace the rows of some videos, read rows.
 
-What the tables are is `schema`'s business; which rows are current is `ledger`'s.
+What the tables are is `schema`'s business; which rows are current is `ledger`'s; how to get a
+connection is that of `file` and `lake`.
 """
 
-import logging
-import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,43 +13,54 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from gap_assets.warehouse import file, lake
 from gap_assets.warehouse.schema import SCHEMA_VERSION, TABLES, create_table, holds_embeddings
-
-log = logging.getLogger(__name__)
-
-
-class WarehouseError(Exception):
-    """The warehouse cannot do what was asked; the message says why and what to do."""
+from gap_assets.warehouse.waiting import NoWarehouseError
+from gap_assets.warehouse.waiting import WarehouseError as WarehouseError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Warehouse:
-    """One DuckDB file. Connections last for one transaction only, so that others get their turn.
+    """One DuckDB file, or one DuckLake. A connection lasts for one transaction only.
 
     Attributes:
-        path: The file; made by the first write.
-        patience_s: How long to wait for another process that holds the file, in seconds.
+        path: The file, or the URL of the lake: `ducklake:postgres:` and a libpq connection string.
+        files: Where a lake that is not there yet shall keep its Parquet files: a folder or a URL.
+        patience_s: How long to wait for another process to finish writing, in seconds.
     """
 
-    path: Path
+    path: str | Path
+    files: str | None = None
     patience_s: float = 300.0
+
+    @property
+    def is_lake(self) -> bool:
+        """Whether `path` is the URL of a DuckLake."""
+        return str(self.path).startswith(lake.URL)
+
+    def exists(self) -> bool:
+        """Whether anything has been written yet."""
+        return lake.exists(str(self.path)) if self.is_lake else Path(self.path).exists()
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection inside one transaction: committed at the end, or rolled back as a whole.
 
+        No other process writes meanwhile. What is not there yet is made.
+
         Raises:
-            WarehouseError: If another process holds the file for longer than `patience_s`.
+            WarehouseError: If another process goes on writing for longer than `patience_s`.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = self._connect(read_only=False)
-        try:
+        connected = (
+            lake.writing(str(self.path), files=self.files, patience_s=self.patience_s)
+            if self.is_lake
+            else file.opened(Path(self.path), read_only=False, patience_s=self.patience_s)
+        )
+        with connected as connection:
             connection.execute("BEGIN")
             _prepare(connection)
             yield connection
             connection.execute("COMMIT")
-        finally:
-            connection.close()  # An open transaction is rolled back.
 
     def replace(
         self, rows: Mapping[str, pl.DataFrame], *, where: Mapping[str, Sequence[Any]]
@@ -78,8 +87,16 @@ class Warehouse:
             query: SQL with `?` for each parameter; a value is never pasted into it.
             *parameters: The values; a list stands for `unnest(?)` or `= ANY(?)`.
         """
+        if self.is_lake:
+            try:
+                with lake.reading(str(self.path)) as connection:
+                    if not _is_prepared(connection):
+                        raise NoWarehouseError(self.path)
+                    return _rows(connection, query, parameters)
+            except NoWarehouseError:
+                pass  # The transaction makes it.
         with self.transaction() as connection:
-            return connection.sql(query, params=list(parameters)).pl()
+            return _rows(connection, query, parameters)
 
     def read_embeddings(self, query: str, *parameters: Any) -> pl.DataFrame:
         """Like `read`, of a table that exists only once embeddings have been stored."""
@@ -89,46 +106,25 @@ class Warehouse:
             return pl.DataFrame()
 
     def query(self, sql: str) -> pl.DataFrame:
-        """Runs a user's SQL on a read-only connection that reaches nothing but this file.
+        """Runs a user's SQL on a read-only connection that reaches nothing but the warehouse.
 
         Raises:
             WarehouseError: If there is no warehouse yet, or the SQL is wrong.
         """
-        if not self.path.exists():
-            raise WarehouseError(f"There is no warehouse at {self.path} yet; `gap run` makes it.")
-        connection = self._connect(read_only=True)
-        try:
-            connection.execute("SET enable_external_access = false")
-            return connection.sql(sql).pl()
-        except AttributeError as error:  # A statement without a result is no relation.
-            raise WarehouseError("The statement returns no rows; ask with SELECT.") from error
-        except duckdb.Error as error:
-            raise WarehouseError(str(error)) from error
-        finally:
-            connection.close()
-
-    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        deadline = time.monotonic() + self.patience_s
-        pause = 0.02
-        while True:
+        connected = (
+            lake.confined(str(self.path))
+            if self.is_lake
+            else file.confined(Path(self.path), patience_s=self.patience_s)
+        )
+        with connected as connection:
             try:
-                return duckdb.connect(self.path, read_only=read_only)
-            except duckdb.IOException as error:
-                if "lock" not in str(error):
-                    raise WarehouseError(
-                        f"{self.path} cannot be opened as a DuckDB file ({error}); restore it from"
-                        " a backup or move it away to start anew."
-                    ) from error
-                holder = _holder(error)
-                if time.monotonic() > deadline:
-                    raise WarehouseError(
-                        f"{self.path} has been held by {holder} for {self.patience_s:.0f} s; close"
-                        " that connection and run this again."
-                    ) from error
-                if pause > 1:
-                    log.warning("Waiting for the warehouse: %s is held by %s.", self.path, holder)
-            time.sleep(pause)
-            pause = min(pause * 2, 5.0)
+                if self.is_lake:
+                    lake.refuse_escapes(connection, sql)
+                return connection.sql(sql).pl()
+            except AttributeError as error:  # A statement without a result is no relation.
+                raise WarehouseError("The statement returns no rows; ask with SELECT.") from error
+            except duckdb.Error as error:
+                raise WarehouseError(str(error)) from error
 
 
 def replace_rows(
@@ -144,7 +140,7 @@ def replace_rows(
     if holds_embeddings(table) and not _has_table(connection, table):
         if rows.is_empty():
             return
-        connection.execute(create_table(table, embedding_size=_embedding_size(connection, rows)))
+        connection.execute(create_table(table, embedding=_embedding_type(connection, rows)))
     condition = " AND ".join(f"{column} = ANY(?)" for column in where) or "true"
     values = [list(value) for value in where.values()]
     connection.execute(f"DELETE FROM {table} WHERE {condition}", values)  # noqa: S608
@@ -158,19 +154,36 @@ def replace_rows(
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes the tables of a new file, and refuses a file of another schema version."""
-    if _has_table(connection, "warehouse"):
-        version = _remembered(connection, "schema_version")
-        if version != str(SCHEMA_VERSION):
-            raise WarehouseError(
-                f"The warehouse has schema version {version}, this program writes"
-                f" {SCHEMA_VERSION}; use the program that made it, or another data folder."
-            )
+    """Makes the tables of a new warehouse, and refuses one of another schema version."""
+    if _is_prepared(connection):
         return
     for table in TABLES:
         if not holds_embeddings(table):
-            connection.execute(create_table(table, embedding_size=None))
+            connection.execute(create_table(table))
     connection.execute("INSERT INTO warehouse VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
+
+
+def _is_prepared(connection: duckdb.DuckDBPyConnection) -> bool:
+    if not _has_table(connection, "warehouse"):
+        return False
+    version = _remembered(connection, "schema_version")
+    if version != str(SCHEMA_VERSION):
+        raise WarehouseError(
+            f"The warehouse has schema version {version}, this program writes"
+            f" {SCHEMA_VERSION}; use the program that made it, or another data folder."
+        )
+    return True
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any]
+) -> pl.DataFrame:
+    """The rows that a query gives; a lake's lists of floats are arrays, as in a file."""
+    rows = connection.sql(query, params=list(parameters)).pl()
+    lists = [name for name, dtype in rows.schema.items() if dtype == pl.List(pl.Float32)]
+    return rows.with_columns(
+        pl.col(name).list.to_array(len(rows[name][0]) if len(rows) else 0) for name in lists
+    )
 
 
 def _embedding_size(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> int:
@@ -189,6 +202,13 @@ def _embedding_size(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -
     return size
 
 
+def _embedding_type(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> str:
+    query = "SELECT type FROM duckdb_databases() WHERE database_name = current_database()"
+    [[kind]] = connection.execute(query).fetchall()
+    # DuckLake has no arrays of a fixed size.
+    return "FLOAT[]" if kind == "ducklake" else f"FLOAT[{_embedding_size(connection, rows)}]"
+
+
 def _remembered(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:
     """A value of the table `warehouse`."""
     # DuckDB 2 wants a result fetched to its end before the next statement.
@@ -197,11 +217,7 @@ def _remembered(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:
 
 
 def _has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    query = "SELECT 1 FROM duckdb_tables() WHERE table_name = ?"
+    query = (
+        "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND table_name = ?"
+    )
     return bool(connection.execute(query, [table]).fetchall())
-
-
-def _holder(error: duckdb.IOException) -> str:
-    """Who holds the file, as DuckDB says it."""
-    found = re.search(r"held in (.+? \(PID \d+\))", str(error))
-    return found.group(1) if found else "another process"

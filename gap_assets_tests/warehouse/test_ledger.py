@@ -5,19 +5,17 @@ import pytest
 from gap_assets.lineage import STEPS
 from gap_assets.warehouse.ledger import Failure, Results, commit, commit_whole, plan, standing
 from gap_assets.warehouse.schema import holds_embeddings
-from gap_assets.warehouse.store import Warehouse
 
 VIDEOS = ["a", "b", "c"]
 SETTINGS = dict.fromkeys(STEPS, "today")
 
 
 @pytest.fixture
-def warehouse(tmp_path):
-    store = Warehouse(path=tmp_path / "gap.duckdb")
+def warehouse(warehouse):
     catalogue = pl.DataFrame({"video_id": VIDEOS})
     hashes = dict.fromkeys(VIDEOS, "content")
-    commit_whole(store, "videos", {"videos": catalogue}, hashes=hashes, run_id="r", seconds=1)
-    return store
+    commit_whole(warehouse, "videos", {"videos": catalogue}, hashes=hashes, run_id="r", seconds=1)
+    return warehouse
 
 
 def make(store, asset, videos=VIDEOS, *, settings="today", failures=None):
@@ -117,3 +115,12 @@ def test_an_optional_input_may_be_lacking_but_counts_when_it_comes(warehouse):
     commit_whole(warehouse, "reference_captions", {}, hashes=hashes, run_id="r", seconds=1)
     states = standing(warehouse, settings=SETTINGS).states
     assert states["text_embeddings"] == {"a": "stale", "b": "current", "c": "current"}
+
+
+def test_what_decoding_found_out_changes_the_catalogue(warehouse):
+    made = plan(warehouse, "frames", VIDEOS, settings="today")
+    found = pl.DataFrame({"video_id": ["b"], "status": ["damaged"], "error": ["It is cut off."]})
+    results = Results(rows={"frames": pl.DataFrame()}, video_status=found)
+    commit(warehouse, results, VIDEOS, plans={"frames": made}, run_id="r", seconds=1)
+    rows = warehouse.read("SELECT video_id, status, error FROM videos ORDER BY video_id").rows()
+    assert rows == [("a", None, None), ("b", "damaged", "It is cut off."), ("c", None, None)]

@@ -1,17 +1,14 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
 import pytest
 
 from gap_assets.warehouse.store import Warehouse, WarehouseError
-
-
-@pytest.fixture
-def warehouse(tmp_path):
-    return Warehouse(path=tmp_path / "gap.duckdb")
 
 
 def captions(*rows: tuple[str, int, str]) -> pl.DataFrame:
@@ -71,6 +68,30 @@ def test_embeddings_of_another_size_are_refused_with_both_sizes(warehouse):
             warehouse.replace({table: embeddings("b", 5)}, where={"video_id": ["b"]})
 
 
+def test_embeddings_come_back_as_arrays(warehouse):
+    warehouse.replace({"frame_embeddings": embeddings("a", 4)}, where={"video_id": ["a"]})
+    for condition, rows in (("true", 1), ("false", 0)):
+        found = warehouse.read_embeddings(f"FROM frame_embeddings WHERE {condition}")
+        assert len(found["embedding"].to_numpy()) == rows
+    cosine = "SELECT list_cosine_similarity(embedding, embedding) FROM frame_embeddings"
+    assert warehouse.query(cosine).item() == pytest.approx(1)
+
+
+def test_every_type_comes_back_as_it_went(warehouse):
+    texts = ["", "NUL \0 and 'quotes'", "\U0001f3ac\u202e"]
+    references = pl.DataFrame(
+        {"video_id": texts, "sentences": [[], texts, None], "timestamps": [[[0.0, 1.5]], [], None]}
+    )
+    frames = pl.DataFrame({"video_id": texts, "image": [b"", bytes(range(256)), None]})
+    moment = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    failures = pl.DataFrame({"video_id": texts, "failed_at": [moment, None, moment]})
+    rows = {"reference_captions": references, "frames": frames, "failures": failures}
+    warehouse.replace(rows, where={"video_id": texts})
+    for table, frame in rows.items():
+        found = warehouse.read(f"SELECT {', '.join(frame.columns)} FROM {table} ORDER BY video_id")
+        assert found.rows() == frame.sort("video_id").rows(), table
+
+
 def test_a_missing_embedding_table_is_empty(warehouse):
     assert warehouse.read_embeddings("FROM frame_embeddings").is_empty()
 
@@ -105,17 +126,19 @@ def test_another_schema_version_is_refused(warehouse):
         warehouse.read("FROM frames")
 
 
-def test_a_file_that_is_no_warehouse(warehouse):
+def test_a_file_that_is_no_warehouse(tmp_path):
+    warehouse = Warehouse(path=tmp_path / "gap.duckdb")
     warehouse.path.write_bytes(b"something else " * 1000)
     with pytest.raises(WarehouseError, match="cannot be opened as a DuckDB file"):
         warehouse.read("FROM frames")
 
 
 HOLD = """
-import sys, time, duckdb
-connection = duckdb.connect(sys.argv[1])
-print("held", flush=True)
-time.sleep(float(sys.argv[2]))
+import sys, time
+from gap_assets.warehouse.store import Warehouse
+with Warehouse(path=sys.argv[1]).transaction():
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
 """
 
 
@@ -128,7 +151,7 @@ def hold(warehouse: Warehouse, seconds: float) -> subprocess.Popen:
 
 def test_a_writer_waits_for_another_process_and_says_for_whom(warehouse, caplog):
     warehouse.replace({"frame_captions": captions(("a", 0, "one"))}, where={"video_id": ["a"]})
-    holder = hold(warehouse, 3)
+    holder = hold(warehouse, 4)
     started = time.monotonic()
     warehouse.replace({"frame_captions": captions(("b", 0, "two"))}, where={"video_id": ["b"]})
     assert time.monotonic() - started > 1
@@ -137,11 +160,13 @@ def test_a_writer_waits_for_another_process_and_says_for_whom(warehouse, caplog)
     assert warehouse.query("SELECT count(*) FROM frame_captions").item() == 2
 
 
-def test_patience_ends_with_one_sentence(tmp_path):
-    warehouse = Warehouse(path=tmp_path / "gap.duckdb", patience_s=0.2)
+def test_patience_ends_with_one_sentence(warehouse):
     warehouse.read("FROM frames")
     holder = hold(warehouse, 30)
     with pytest.raises(WarehouseError, match=f"PID {holder.pid}.*close that connection"):
-        warehouse.read("FROM frames")
+        replace(warehouse, patience_s=0.2).replace({"frames": pl.DataFrame()}, where={})
     holder.kill()
     holder.wait()
+    started = time.monotonic()
+    warehouse.replace({"frames": pl.DataFrame()}, where={})
+    assert time.monotonic() - started < 20, "a killed writer goes on holding the warehouse"

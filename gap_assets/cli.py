@@ -148,6 +148,15 @@ def query(
 
 
 @app.command()
+def compact(data: Data) -> None:
+    """Merge the small files of a DuckLake warehouse; others may read and write meanwhile."""
+    from gap_assets.warehouse.store import Warehouse
+
+    with one_sentence():
+        Warehouse(path=_existing(data).warehouse).compact()
+
+
+@app.command()
 def report(
     data: Data,
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,  # noqa: FBT002

@@ -24,7 +24,7 @@ from gap_assets.profiles import ProfileName
 SETTINGS_FILE = "gap.toml"
 
 URL = re.compile("ducklake:|[a-z0-9]+://")
-SECRET = re.compile(r"password\s*=|://[^/?#]*:[^/?#]*@")
+SECRET = re.compile(r"password\s*=|://[^/?#]*:[^/?#]*@", re.IGNORECASE)
 
 
 def data_directory() -> Path:

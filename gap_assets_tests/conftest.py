@@ -59,12 +59,8 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def lake(request, monkeypatch) -> str:
-    """The URL of a DuckLake that is not there yet; the variables of libpq know the rest."""
-    server = request.getfixturevalue("postgres")
-    database = server.new_database()
-    for name, value in server.environment(database).items():
-        monkeypatch.setenv(name, value)
-    return f"ducklake:postgres:dbname={database}"
+    """The URL of a DuckLake that is not there yet."""
+    return request.getfixturevalue("postgres").new_lake(monkeypatch)
 
 
 @pytest.fixture(params=["file", pytest.param("lake", marks=pytest.mark.service)])

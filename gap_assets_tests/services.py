@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 SERVER_USERS = ("postgres", "nobody")  # The server refuses to run as root.
 
 
@@ -75,6 +77,13 @@ class Postgres:
         name = f"{prefix}_{secrets.token_hex(4)}"
         self.execute(f'CREATE DATABASE "{name}"')
         return name
+
+    def new_lake(self, environment: pytest.MonkeyPatch) -> str:
+        """The URL of a DuckLake that is not there yet; sets libpq's variables for it."""
+        database = self.new_database("lake")
+        for name, value in self.environment(database).items():
+            environment.setenv(name, value)
+        return f"ducklake:postgres:dbname={database}"
 
     def execute(self, sql: str, *, database: str = "postgres") -> str:
         """Runs SQL and gives the rows as unaligned text."""

@@ -30,6 +30,15 @@ HOLDER = """
     WHERE locktype = 'advisory' AND granted AND objid = %s AND datname = current_database()
 """
 
+# In this order: a file with deleted rows is not merged before it is written anew.
+COMPACTION = (
+    "ducklake_rewrite_data_files(current_database(), delete_threshold => 0.1)",
+    "ducklake_merge_adjacent_files(current_database())",
+    "ducklake_expire_snapshots(current_database(), older_than => now() - to_seconds({keep}))",
+    "ducklake_cleanup_old_files(current_database(), older_than => now() - to_seconds({keep}))",
+    "ducklake_delete_orphaned_files(current_database(), older_than => now() - to_seconds({keep}))",
+)
+
 # Other functions of a FROM clause read files or send SQL to Postgres.
 HARMLESS_FUNCTIONS = {"generate_series", "range", "unnest"}
 
@@ -111,6 +120,17 @@ def refuse_escapes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise WarehouseError(f"{' and '.join(sorted(refused))} cannot be used in a query here.")
 
 
+def compact(connection: duckdb.DuckDBPyConnection, *, keep_s: float) -> None:
+    """Merges the small files of many commits, and removes files that only old snapshots need.
+
+    Args:
+        connection: One that may write.
+        keep_s: How old these must be, in seconds, for someone may still read them.
+    """
+    for call in COMPACTION:
+        connection.execute(f"CALL {call.format(keep=float(keep_s))}")
+
+
 def exists(url: str) -> bool:
     """Whether there is a lake at the URL."""
     with closing(_catalogue(url)) as catalogue, catalogue.cursor() as cursor:
@@ -166,6 +186,8 @@ def _attached(
             if "creating a new DuckLake is explicitly disabled" in str(error):
                 raise NoWarehouseError(url) from error
             raise
+        except duckdb.IOException as error:
+            raise WarehouseError(f"{url} cannot be reached: {str(error).strip()}") from error
         connection.execute(f"USE {name}")
         yield connection
     finally:

@@ -5,7 +5,7 @@ connection is that of `file` and `lake`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,12 +51,7 @@ class Warehouse:
         Raises:
             WarehouseError: If another process goes on writing for longer than `patience_s`.
         """
-        connected = (
-            lake.writing(str(self.path), files=self.files, patience_s=self.patience_s)
-            if self.is_lake
-            else file.opened(Path(self.path), read_only=False, patience_s=self.patience_s)
-        )
-        with connected as connection:
+        with self._alone() as connection:
             connection.execute("BEGIN")
             _prepare(connection)
             yield connection
@@ -125,6 +120,23 @@ class Warehouse:
                 raise WarehouseError("The statement returns no rows; ask with SELECT.") from error
             except duckdb.Error as error:
                 raise WarehouseError(str(error)) from error
+
+    def compact(self, *, keep_s: float = 86_400.0) -> None:
+        """Merges the small files that commits to a lake leave; a single file is just tidied up.
+
+        Args:
+            keep_s: How long what others may still be reading is kept, in seconds.
+        """
+        with self._alone() as connection:
+            if self.is_lake:
+                lake.compact(connection, keep_s=keep_s)
+            else:
+                connection.execute("CHECKPOINT")
+
+    def _alone(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        if self.is_lake:
+            return lake.writing(str(self.path), files=self.files, patience_s=self.patience_s)
+        return file.opened(Path(self.path), read_only=False, patience_s=self.patience_s)
 
 
 def replace_rows(

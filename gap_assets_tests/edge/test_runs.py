@@ -21,6 +21,7 @@ from gap_assets.runs import (
     run_everything,
 )
 from gap_assets.settings import remember
+from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
 
 PER_VIDEO_TABLES = {
@@ -107,6 +108,23 @@ def test_runs_took_ranges_and_told_their_numbers(made):
             assert record.event.dagster_event.event_specific_data.passed, key
 
 
+# What differs from run to run: when it was, and how long it took.
+OF_THE_RUN = {"run_id", "seconds", "materialized_at", "failed_at"}
+
+
+@pytest.mark.service
+def test_a_lake_of_many_writers_holds_what_a_file_holds(made_in_file, made_in_lake):
+    for table in TABLES:
+        in_file, in_lake = (
+            Warehouse(path=made.warehouse).read(f"FROM {table}").drop(OF_THE_RUN, strict=False)
+            for made in (made_in_file, made_in_lake)
+        )
+        assert len(in_file) == len(in_lake), table
+        assert in_file.schema == in_lake.schema, table
+        keys = [name for name, kind in in_file.schema.items() if not kind.is_nested()]
+        assert in_lake.sort(keys).equals(in_file.sort(keys)), table
+
+
 def test_a_second_run_does_nothing(made):
     before = Warehouse(path=made.warehouse).read("FROM materializations ORDER BY ALL")
     run_everything(made)
@@ -115,11 +133,9 @@ def test_a_second_run_does_nothing(made):
     assert before.filter(per_video).equals(after.filter(per_video))
 
 
-def test_a_new_and_a_broken_video_touch_no_others(made, tmp_path, world):
-    home = tmp_path / "copy"
-    shutil.copytree(made.data, home)
+def test_a_new_and_a_broken_video_touch_no_others(made, copy_of_made, tmp_path, world):
     videos = shutil.copytree(world, tmp_path / "videos")
-    settings = remember(home, videos=videos)
+    settings = remember(copy_of_made.data, videos=videos)
     # The catalogue knows files by their paths: in a new folder they are new files.
     Warehouse(path=settings.warehouse).replace({"videos": pl.DataFrame()}, where={})
     (videos / "broken.mp4").write_bytes((videos / "world-0000.mp4").read_bytes()[:2000])
@@ -166,12 +182,12 @@ def test_too_few_videos_to_measure_is_one_sentence(tmp_path, world):
     assert Warehouse(path=settings.warehouse).read("FROM video_summaries").height == 1
 
 
-def test_a_killed_run_loses_a_chunk_at_most_and_resumes(made, tmp_path, world):
+def test_a_killed_run_loses_a_chunk_at_most_and_resumes(made, new_warehouse, tmp_path, world):
     data = tmp_path / "data"
-    remember(data, videos_per_run=2)
+    settings = remember(data, videos_per_run=2, **new_warehouse)
     command = [sys.executable, "-m", "gap_assets.cli", "run", str(world), "--data", str(data)]
     command += ["--captions", str(world / "captions.jsonl"), "--frames-per-second", "2"]
-    warehouse = Warehouse(path=data / "gap.duckdb")
+    warehouse = Warehouse(path=settings.warehouse)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while process.poll() is None and not _summaries(warehouse):
@@ -190,6 +206,6 @@ def test_a_killed_run_loses_a_chunk_at_most_and_resumes(made, tmp_path, world):
 
 
 def _summaries(warehouse: Warehouse) -> int:
-    if not warehouse.path.exists():
+    if not warehouse.exists():
         return 0
     return int(warehouse.read("SELECT count(*) FROM video_summaries").item())

@@ -34,3 +34,29 @@ def test_a_wrong_setting_is_refused_and_not_written(tmp_path, wrong):
     with pytest.raises(ValidationError):
         remember(tmp_path, **wrong)
     assert not (tmp_path / "gap.toml").exists()
+
+
+LAKE = "ducklake:postgres:dbname=gap host=db"
+
+
+def test_a_warehouse_is_a_file_of_the_data_folder_or_a_lake(tmp_path):
+    settings = Settings(data=tmp_path)
+    assert settings.warehouse == str(tmp_path / "gap.duckdb")
+    assert remember(tmp_path, warehouse=LAKE).warehouse == LAKE
+    assert "warehouse" in (tmp_path / "gap.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{LAKE} password=hunter2",
+        f"{LAKE} PASSWORD = 'hunter2'",
+        "ducklake:postgres:postgresql://gap:hunter2@db/gap",
+        "ducklake:sqlite:catalogue.db",
+    ],
+)
+def test_a_password_reaches_neither_the_file_nor_the_message(tmp_path, url):
+    with pytest.raises(ValidationError) as raised:
+        remember(tmp_path, warehouse=url)
+    assert "hunter2" not in str(raised.value)
+    assert not (tmp_path / "gap.toml").exists()

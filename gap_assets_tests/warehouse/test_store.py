@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -134,35 +135,81 @@ def test_a_file_that_is_no_warehouse(tmp_path):
 
 
 HOLD = """
-import sys, time
+import sys
 from gap_assets.warehouse.store import Warehouse
 with Warehouse(path=sys.argv[1]).transaction():
     print("held", flush=True)
-    time.sleep(float(sys.argv[2]))
+    sys.stdin.read()
 """
 
 
-def hold(warehouse: Warehouse, seconds: float) -> subprocess.Popen:
-    command = [sys.executable, "-c", HOLD, str(warehouse.path), str(seconds)]
-    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def hold(warehouse: Warehouse) -> subprocess.Popen:
+    """Another process that holds the warehouse until its standard input ends."""
+    command = [sys.executable, "-c", HOLD, str(warehouse.path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    holder = subprocess.Popen(command, **pipes, text=True)
     assert holder.stdout.readline() == "held\n"
     return holder
 
 
+WRITE = """
+import logging, sys
+import polars as pl
+from gap_assets.warehouse.store import Warehouse
+path, name, count = sys.argv[1:]
+logging.basicConfig(format="%(message)s")
+for i in range(int(count)):
+    row = pl.DataFrame({"video_id": [f"{name}-{i}"], "frame_index": [0], "caption": [name]})
+    where = {"video_id": [f"{name}-{i}"]}
+    for _ in range(2):  # The second replaces what the first wrote.
+        Warehouse(path=path).replace({"frame_captions": row, "filtered_captions": row}, where=where)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0, pytest.param(60, marks=pytest.mark.slow)])
+def test_many_writers_lose_nothing_and_say_what_they_wait_for(warehouse, seconds):
+    warehouse.read("FROM videos")
+    holder = hold(warehouse)
+    started = time.monotonic()
+    names = ["a", "b", "c", "d"]
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITE, str(warehouse.path), name, "5"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in names
+    ]
+    for writer in writers:
+        assert f"PID {holder.pid}" in writer.stderr.readline()
+    time.sleep(max(0, seconds - (time.monotonic() - started)))
+    holder.communicate()
+    for writer in writers:
+        said = writer.communicate()[1]
+        assert writer.returncode == 0, said
+    expected = sorted((f"{name}-{i}", name) for name in names for i in range(5))
+    for table in ("frame_captions", "filtered_captions"):
+        found = warehouse.read(f"SELECT video_id, caption FROM {table} ORDER BY ALL")
+        assert found.rows() == expected
+
+
 def test_a_writer_waits_for_another_process_and_says_for_whom(warehouse, caplog):
     warehouse.replace({"frame_captions": captions(("a", 0, "one"))}, where={"video_id": ["a"]})
-    holder = hold(warehouse, 4)
-    started = time.monotonic()
-    warehouse.replace({"frame_captions": captions(("b", 0, "two"))}, where={"video_id": ["b"]})
-    assert time.monotonic() - started > 1
-    assert f"PID {holder.pid}" in caplog.text
-    holder.wait()
+    holder = hold(warehouse)
+    with ThreadPoolExecutor() as pool:
+        rows = {"frame_captions": captions(("b", 0, "two"))}
+        writing = pool.submit(warehouse.replace, rows, where={"video_id": ["b"]})
+        while f"PID {holder.pid}" not in caplog.text:
+            time.sleep(0.1)
+        assert not writing.done()
+        holder.communicate()
+        writing.result()
     assert warehouse.query("SELECT count(*) FROM frame_captions").item() == 2
 
 
 def test_patience_ends_with_one_sentence(warehouse):
     warehouse.read("FROM frames")
-    holder = hold(warehouse, 30)
+    holder = hold(warehouse)
     with pytest.raises(WarehouseError, match=f"PID {holder.pid}.*close that connection"):
         replace(warehouse, patience_s=0.2).replace({"frames": pl.DataFrame()}, where={})
     holder.kill()

@@ -28,11 +28,11 @@ class RunFailedError(Exception):
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The data folder's Dagster instance; a new one gets the configuration for one machine."""
+    """The data folder's Dagster instance; a new one gets the setting `deploy`'s configuration."""
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        with as_file(files("gap_assets") / "deploy" / "laptop" / "dagster.yaml") as template:
+        with as_file(files("gap_assets") / "deploy" / settings.deploy / "dagster.yaml") as template:
             shutil.copyfile(template, home / "dagster.yaml")
     return dg.DagsterInstance.from_config(str(home))
 

@@ -10,11 +10,10 @@ import time
 import dagster as dg
 import pytest
 
-from gap_assets.lineage import ROOTS, STEPS
 from gap_assets.partitions import register_videos
 from gap_assets.runs import current_standing, open_instance
 from gap_assets.settings import remember
-from gap_assets_tests.edge.test_service import Server
+from gap_assets_tests.edge.test_service import FINAL, Server
 
 DEPLOYMENTS = [
     "laptop",
@@ -60,19 +59,8 @@ def served(postgres, tmp_path, world):
             server.process.wait(120)
 
 
-def backfill(server: Server) -> str:
-    assets = [{"path": [asset]} for asset in STEPS if asset not in ROOTS]
-    answer = server.ask(
-        "mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {"
-        " ... on LaunchBackfillSuccess { backfillId } } }",
-        p={"assetSelection": assets, "allPartitions": True},
-    )
-    return answer["launchPartitionBackfill"]["backfillId"]
-
-
 def ends_complete(server: Server, backfill_id: str) -> None:
-    final = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
-    status = server.wait(lambda: {server.backfill_status(backfill_id)} & final, seconds=3000)
+    status = server.wait(lambda: {server.backfill_status(backfill_id)} & FINAL, seconds=3000)
     assert status == {"COMPLETED_SUCCESS"}
     counts = current_standing(server.settings).counts()
     assert all(set(count) == {"current"} for count in counts.values()), counts
@@ -99,7 +87,7 @@ def busy_run(server: Server, instance: dg.DagsterInstance) -> tuple[str, int]:
 @pytest.mark.service
 @pytest.mark.timeout(7200)
 def test_a_killed_worker_makes_room_for_the_next_run_and_is_tried_again(served):
-    backfill_id = backfill(served)
+    backfill_id = served.backfill_everything()
     with open_instance(served.settings) as instance:
         run_id, pid = busy_run(served, instance)
         os.kill(pid, signal.SIGKILL)
@@ -118,7 +106,7 @@ def test_a_killed_worker_makes_room_for_the_next_run_and_is_tried_again(served):
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("down_s", [0, 20])
 def test_a_backfill_ends_complete_after_postgres_was_restarted(served, postgres, down_s):
-    backfill_id = backfill(served)
+    backfill_id = served.backfill_everything()
     with open_instance(served.settings) as instance:
         busy_run(served, instance)
     postgres.stop("immediate")

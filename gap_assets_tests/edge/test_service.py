@@ -37,8 +37,7 @@ class Server:
             videos=world,
             captions=world / "captions.jsonl",
             frames_per_second=2.0,
-            videos_per_run=3,
-            **values,
+            **{"videos_per_run": 3} | values,
         )
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

@@ -17,6 +17,8 @@ from typing import Any
 import polars as pl
 
 from gap_assets.video.container import UnreadableVideoError
+from gap_assets.video.decode import Limits
+from gap_assets.video.isolated import DecoderProcesses, InterruptedDecodingError
 from gap_assets.video.probe import probe
 
 SUFFIXES = frozenset(
@@ -41,7 +43,7 @@ COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "content_hash": pl.String,
 }
 
-EXCLUDED = "excluded"
+UNREAD = "not read: "
 
 Rows = dict[str, dict[str, Any]]
 """Rows of the table `videos` by the file's path."""
@@ -81,7 +83,7 @@ def name_videos(paths: list[Path], *, directory: Path, known: Mapping[str, str])
         directory: The folder that they were found in.
         known: Ids that were given before, by path.
     """
-    ids = {path: known[str(path)] for path in paths if str(path) in known}
+    ids = {path: known[_printable(path)] for path in paths if _printable(path) in known}
     taken = set(known.values())
     for path in paths:
         if path in ids:
@@ -128,42 +130,57 @@ def describe_videos(
     ids = name_videos(paths, directory=directory, known=known_ids)
 
     def describe(path: Path) -> dict[str, Any]:
-        stat = path.stat()
-        same = {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
-        before = known.get(str(path))
-        if before and same.items() <= before.items() and before["content_hash"] != EXCLUDED:
-            return before
-        name = str(path).encode("utf-8", "backslashreplace").decode()
-        if name != str(path):
-            error = "The file's name is not valid UTF-8; rename it."
-            row = {"status": "unreadable", "error": error, "content_hash": "unnamed"}
-        else:
-            row = _read(path)
-        return {"video_id": ids[path], "path": name, **same, **row}
+        name = _printable(path)
+        row = _describe(path, before=known.get(name), processes=processes)
+        return {**row, "video_id": ids[path], "path": name}
 
-    with ThreadPoolExecutor() as pool:
+    threads = os.cpu_count() or 1
+    with DecoderProcesses(limits=Limits()) as processes, ThreadPoolExecutor(threads) as pool:
         rows = list(pool.map(describe, paths))
-    present = {str(path) for path in paths}
+    present = {_printable(path) for path in paths}
     for path, row in known.items():
         if path not in present and Path(path).exists():
             rows.append(row)
         elif path not in present:
-            gone = {"status": "unreadable", "error": "The file is gone.", "content_hash": "gone"}
-            rows.append({**row, **gone})
+            rows.append({**row, **_unread("The file is gone.")})
     for row in rows:
         if reason := (excluded or {}).get(row["video_id"]):
-            left_out = {"error": f"Excluded: {reason}", "content_hash": EXCLUDED}
-            row |= {"status": "unreadable", **left_out}
+            row |= _unread(f"Excluded: {reason}")
     return pl.DataFrame(rows, schema=COLUMNS).sort("video_id")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def was_read(row: Mapping[str, Any]) -> bool:
+    """Whether a row of `videos` tells of the file's content, not of a reason to leave it alone."""
+    return not row["content_hash"].startswith(UNREAD)
+
+
+def _unread(reason: str) -> dict[str, str]:
+    """A row's part where the content is not known: its hash is of the reason."""
+    return {"status": "unreadable", "error": reason, "content_hash": UNREAD + reason}
+
+
+def _describe(
+    path: Path, *, before: Mapping[str, Any] | None, processes: DecoderProcesses
+) -> dict[str, Any]:
+    """A file's row but for its id; `before` where the file has not changed since."""
     try:
+        stat = path.stat()
+        row: dict[str, Any] = {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
+        if before and row.items() <= before.items() and was_read(before):
+            return dict(before)
+        if _printable(path) != str(path):
+            return row | _unread("The file's name is not valid UTF-8; rename it.")
         with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        return {"status": "unreadable", "error": f"The file cannot be read ({error.strerror})."}
-    try:
-        return {**asdict(probe(path)), "status": "ok", "content_hash": digest}
+            row["content_hash"] = hashlib.file_digest(file, "sha256").hexdigest()
+        return row | asdict(processes.run(probe, path)) | {"status": "ok"}
     except UnreadableVideoError as error:
-        return {"status": "unreadable", "error": str(error), "content_hash": digest}
+        return row | {"status": "unreadable", "error": str(error)}
+    except OSError as error:
+        return _unread(f"The file cannot be read ({error.strerror}).")
+    except InterruptedDecodingError as error:
+        return _unread(str(error))
+
+
+def _printable(path: Path) -> str:
+    """The path as valid text; bytes of a name that are none are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -14,6 +15,7 @@ import polars as pl
 
 from gap_assets.assets.chunks import ChunkConfig, Finish, Stage, Start, failure, materialize_stages
 from gap_assets.assets.common import GPU_POOL, table, video_spec
+from gap_assets.catalogue import was_read
 from gap_assets.embedding import embedding_column
 from gap_assets.executors import needs
 from gap_assets.familiarity import unfamiliar_videos
@@ -112,17 +114,16 @@ def _decoding(
 ) -> Start:
     """Begins to decode some videos; finishes with their frames, failures and damage."""
 
-    def extract(
-        path: str, size: int, modified_ns: int, status: str, error: str
-    ) -> tuple[Extraction | Failure, float]:
+    def extract(file: Mapping[str, Any]) -> tuple[Extraction | Failure, float]:
         started = time.monotonic()
         found: Extraction | Failure
-        if status == "unreadable":
-            return Failure(error_type="UnreadableVideoError", error=error, final=True), 0.0
+        path = Path(file["path"])
+        if not was_read(file):
+            return Failure(error_type="VideoNotReadError", error=file["error"], final=True), 0.0
         try:
             found = processes.run(
                 extract_frames,
-                Path(path),
+                path,
                 sampling=sampling.core(),
                 limits=sampling.limits(),
                 short_side=sampling.short_side,
@@ -136,31 +137,27 @@ def _decoding(
             context.log.exception(f"Decoding {path} failed.")
             found = failure(unexpected, final=False)
         # The result is filed under the hash of the file that was listed: it must be of that file.
-        if _stamp(path) != (size, modified_ns):
+        if _stamp(path) != (file["bytes"], file["modified_ns"]):
             found = Failure(
                 error_type="VideoChangedError",
-                error=f"{Path(path).name} changed or went away since the folder was read;"
+                error=f"{path.name} changed or went away since the folder was read;"
                 " materialize `videos` again.",
                 final=False,
             )
         return found, time.monotonic() - started
 
     def start(videos: list[str], _: Sequence[str]) -> Finish:
-        files = store.read(
-            "SELECT video_id, path, bytes, modified_ns, status, error FROM videos"
-            " WHERE video_id = ANY(?)",
-            videos,
-        )
-        begun = {video: threads.submit(extract, *file) for video, *file in files.iter_rows()}
+        files = store.read("SELECT * FROM videos WHERE video_id = ANY(?)", videos).to_dicts()
+        begun = {file["video_id"]: threads.submit(extract, file) for file in files}
         return lambda _: _decoded({video: decoding.result() for video, decoding in begun.items()})
 
     return start
 
 
-def _stamp(path: str) -> tuple[int, int] | None:
+def _stamp(path: Path) -> tuple[int, int] | None:
     """A file's size and modification time, or None where there is none."""
     try:
-        stat = Path(path).stat()
+        stat = path.stat()
     except OSError:
         return None
     return stat.st_size, stat.st_mtime_ns

@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from gap_assets.catalogue import describe_videos, find_videos, name_videos, read_exclusions
 from gap_assets.partitions import register_videos
+from gap_assets_tests.video.test_isolated import crash, die
 
 
 def rows_of(frame):
@@ -73,6 +75,46 @@ def test_a_broken_file_is_a_row_with_a_reason(world, tmp_path):
     assert rows["world-0000"]["status"] == "ok"
     assert rows["broken"]["status"] == "unreadable"
     assert rows["broken"]["error"].endswith(".")
+
+
+def test_a_file_that_went_away_and_came_back_is_read_again(world, tmp_path):
+    videos = shutil.copytree(world, tmp_path / "videos")
+    first = describe_videos(videos, known={})
+    (videos / "world-0001.mp4").rename(tmp_path / "elsewhere")
+    without = describe_videos(videos, known=rows_of(first))
+    assert without.filter(status="unreadable")["error"].to_list() == ["The file is gone."]
+    (tmp_path / "elsewhere").rename(videos / "world-0001.mp4")
+    assert describe_videos(videos, known=rows_of(without)).equals(first)
+
+
+def test_what_cannot_be_opened_is_a_row_until_it_can(world, tmp_path):
+    link = tmp_path / "link.mp4"
+    link.symlink_to(tmp_path / "not there")
+    first = describe_videos(tmp_path, known={})
+    assert first["error"].to_list() == ["The file cannot be read (No such file or directory)."]
+    assert first["content_hash"].null_count() == 0
+    shutil.copy(world / "world-0000.mp4", tmp_path / "not there")
+    assert describe_videos(tmp_path, known=rows_of(first))["status"].to_list() == ["ok"]
+
+
+def test_a_name_that_is_no_text_stays_one_row(world, tmp_path):
+    shutil.copy(world / "world-0000.mp4", os.fsencode(tmp_path) + b"/caf\xe9.mp4")
+    first = describe_videos(tmp_path, known={})
+    assert first["path"].to_list() == [f"{tmp_path}/caf\\xe9.mp4"]
+    assert first["error"].to_list() == ["The file's name is not valid UTF-8; rename it."]
+    assert describe_videos(tmp_path, known=rows_of(first)).equals(first)
+
+
+def test_a_file_that_kills_its_reader_is_a_row_with_a_reason(world, monkeypatch):
+    monkeypatch.setattr("gap_assets.catalogue.probe", crash)
+    rows = describe_videos(world, known={})
+    assert rows["status"].to_list() == ["unreadable"] * 5
+    assert "world-0004.mp4 crashes its decoder (Segmentation fault)" in rows["error"][4]
+    monkeypatch.setattr("gap_assets.catalogue.probe", die)
+    rows = describe_videos(world, known={})
+    assert "ended from outside" in rows["error"][0]
+    monkeypatch.undo()
+    assert describe_videos(world, known=rows_of(rows))["status"].to_list() == ["ok"] * 5
 
 
 @pytest.mark.parametrize("content", [None, "notes.txt"])

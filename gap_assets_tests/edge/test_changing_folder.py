@@ -23,7 +23,7 @@ def settings(tmp_path, folder):
     return remember(tmp_path / "data", videos=folder, frames_per_second=2.0)
 
 
-def run(settings, job: str, **selection) -> None:
+def run(settings, job: str, *, config=None, **selection) -> None:
     """Runs a job on all videos."""
     with open_instance(settings) as instance:
         keys = instance.get_dynamic_partitions("videos")
@@ -32,7 +32,7 @@ def run(settings, job: str, **selection) -> None:
             build_definitions(settings)
             .resolve_job_def(job)
             .execute_in_process(
-                QUIET,
+                QUIET | {"resources": config or {}},
                 instance=instance,
                 tags={f"dagster/asset_partition_range_{end}": key for end, key in ends.items()},
                 **selection,
@@ -41,8 +41,8 @@ def run(settings, job: str, **selection) -> None:
         assert result.success
 
 
-def decode(settings) -> None:
-    run(settings, "per_video", asset_selection=[dg.AssetKey("frames")])
+def decode(settings, **options) -> None:
+    run(settings, "per_video", asset_selection=[dg.AssetKey("frames")], **options)
 
 
 def failures(settings) -> dict[str, str]:
@@ -79,3 +79,16 @@ def test_what_changed_since_it_was_listed_fails_alone_and_is_mended_by_the_next_
     listing = warehouse.read("SELECT path, content_hash FROM videos WHERE status = 'ok'")
     for path, digest in listing.iter_rows():
         assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest
+
+
+def test_a_limit_that_is_raised_lets_a_video_in(settings):
+    run(settings, "catalogue")
+    tight = {"sampling": {"frames_per_second": {}}, "short_side": 64, "max_megapixels": 0.01}
+    decode(settings, config={"sampling": {"config": tight}})
+    assert len(failures(settings)) == 5
+    assert "more than the limit of 10000 pixels" in failures(settings)["world-0000"]
+    decode(settings)
+    assert failures(settings) == {}
+    assert (
+        Warehouse(path=settings.warehouse).read("SELECT DISTINCT status FROM videos").item() == "ok"
+    )

@@ -5,6 +5,7 @@ a folder of 15,000 files is read once and then only where it changed.
 """
 
 import hashlib
+import logging
 import os
 import re
 import unicodedata
@@ -44,6 +45,8 @@ COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 UNREAD = "not read: "
+
+log = logging.getLogger(__name__)
 
 Rows = dict[str, dict[str, Any]]
 """Rows of the table `videos` by the file's path."""
@@ -179,6 +182,9 @@ def _describe(
         return _unread(f"The file cannot be read ({error.strerror}).")
     except InterruptedDecodingError as error:
         return _unread(str(error))
+    except Exception as error:
+        log.exception("Reading %s failed.", path)
+        return _unread(f"{path.name} could not be read: {error}")
 
 
 def _printable(path: Path) -> str:

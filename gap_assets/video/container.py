@@ -68,7 +68,7 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
     videos = [
         stream
         for stream in container.streams.video
-        if not stream.disposition & Disposition.attached_pic
+        if stream.codec_context and not stream.disposition & Disposition.attached_pic
     ]
     if not videos:
         raise UnreadableVideoError(f"{path.name} has no video stream that can be decoded.")

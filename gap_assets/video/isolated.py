@@ -12,6 +12,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -157,12 +158,9 @@ def work(descriptor: int) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with Connection(descriptor) as pipe:
+    with Connection(descriptor) as pipe, suppress(EOFError, ConnectionError):  # The run has ended.
         while True:
-            try:
-                (function, path, a, k), cpu_seconds, memory = pipe.recv()
-            except EOFError:
-                return
+            (function, path, a, k), cpu_seconds, memory = pipe.recv()
             # The kernel keeps these limits, also when the run that set them is gone.
             busy_until = ceil(process_time() + cpu_seconds)
             resource.setrlimit(resource.RLIMIT_CPU, (busy_until, resource.RLIM_INFINITY))

@@ -38,7 +38,7 @@ def packet_reader(codec: VideoCodecContext) -> Callable[[bytes], tuple[int, bool
         while start < len(packet):
             header = start + length_size
             start = header + int.from_bytes(packet[start:header])
-            if start < header + 2:
+            if start < header + 2 or len(packet) < header + 2:
                 return layer, False
             unit_layer, unit_expendable = read_unit(packet[header : header + 2])
             layer, expendable = max(layer, unit_layer), expendable and unit_expendable

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gap_assets.catalogue import describe_videos, find_videos, name_videos, read_exclusions
 from gap_assets.partitions import register_videos
-from gap_assets_tests.video.test_isolated import crash, die
+from gap_assets_tests.video.test_isolated import crash, die, stumble
 
 
 def rows_of(frame):
@@ -113,6 +113,9 @@ def test_a_file_that_kills_its_reader_is_a_row_with_a_reason(world, monkeypatch)
     monkeypatch.setattr("gap_assets.catalogue.probe", die)
     rows = describe_videos(world, known={})
     assert "ended from outside" in rows["error"][0]
+    monkeypatch.setattr("gap_assets.catalogue.probe", stumble)
+    rows = describe_videos(world, known={})
+    assert rows["error"][0] == "world-0000.mp4 could not be read: ValueError: not foreseen"
     monkeypatch.undo()
     assert describe_videos(world, known=rows_of(rows))["status"].to_list() == ["ok"] * 5
 

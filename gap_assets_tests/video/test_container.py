@@ -113,6 +113,12 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
     assert "has no video stream" in refusal(path)
 
 
+def test_a_codec_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "unknown.mp4", count=10)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    assert "has no video stream that can be decoded" in refusal(path)
+
+
 def two_videos(path: Path, *, sizes: list[tuple[int, int]], default: int | None) -> Path:
     with av.open(str(path), "w") as container:
         streams = []

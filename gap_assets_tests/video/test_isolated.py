@@ -60,7 +60,8 @@ def alive(worker: int) -> bool:
 
 
 @pytest.fixture
-def processes():
+def processes(monkeypatch):
+    monkeypatch.setattr(isolated, "SECONDS_OF_WAITING", 600)
     with DecoderProcesses(limits=Limits(max_decode_seconds=0.4, max_memory=2**29)) as started:
         yield started
 

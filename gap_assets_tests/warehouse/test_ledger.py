@@ -121,6 +121,6 @@ def test_what_decoding_found_out_changes_the_catalogue(warehouse):
     made = plan(warehouse, "frames", VIDEOS, settings="today")
     found = pl.DataFrame({"video_id": ["b"], "status": ["damaged"], "error": ["It is cut off."]})
     results = Results(rows={"frames": pl.DataFrame()}, video_status=found)
-    commit(warehouse, results, VIDEOS, plans={"frames": made}, run_id="r", seconds=1)
+    commit(warehouse, results, VIDEOS, plans={"frames": made}, run_id="r")
     rows = warehouse.read("SELECT video_id, status, error FROM videos ORDER BY video_id").rows()
     assert rows == [("a", None, None), ("b", "damaged", "It is cut off."), ("c", None, None)]

@@ -9,9 +9,9 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from gap_assets.profiles import ProfileName
+from gap_assets.summaries.prompts import check_prompt
 
 SETTINGS_FILE = "gap.toml"
 
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     videos: Path | None = None
     captions: Path | None = None
     frames_per_second: float = Field(default=1.0, gt=0)
+    prompt: Annotated[str, AfterValidator(check_prompt)] | None = None
     videos_per_run: int = Field(default=64, ge=1)
     executor: Literal["in_process", "multiprocess", "ray", "k8s"] = "in_process"
     deploy: Literal["laptop", "gpu-box", "cluster"] = "laptop"

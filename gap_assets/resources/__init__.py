@@ -76,7 +76,7 @@ def default_resources(settings: Settings) -> Mapping[str, Any]:
         "caption_filter": CaptionFilter(method=profile.caption_filter),
         "summarizer": SummarizerModel(
             model=profile.summarizer,
-            prompt=profile.prompt,
+            prompt=settings.prompt or profile.prompt,
             repetition_penalty=profile.repetition_penalty,
         ),
         "statistics": GapStatistics(),

@@ -31,8 +31,8 @@ Summary:"""
 """For base models, which continue a text and follow no instruction, such as phi-1_5."""
 
 
-def check_prompt(prompt: str) -> None:
-    """Refuse a prompt that has no place for the captions.
+def check_prompt(prompt: str) -> str:
+    """Returns the prompt; refuses one that has no place for the captions.
 
     Raises:
         ValueError: The field `{captions}` does not occur exactly once.
@@ -42,6 +42,7 @@ def check_prompt(prompt: str) -> None:
             f"The summary prompt must hold the field {FIELD} exactly once; "
             f"it holds it {prompt.count(FIELD)} times."
         )
+    return prompt
 
 
 def render(prompt: str, captions: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from gap_assets.runs import (
     ranges_with,
     run_everything,
 )
-from gap_assets.settings import remember
+from gap_assets.settings import Settings, remember
 from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
 
@@ -72,6 +72,21 @@ def test_every_asset_has_its_rows(made):
     assert (made.report / "report.html").stat().st_size > 100_000
     counts = current_standing(made).counts()
     assert all(set(count) == {"current"} for count in counts.values()), counts
+
+
+def test_a_new_prompt_makes_the_summaries_and_what_follows_stale(made, monkeypatch):
+    monkeypatch.setenv("GAP_PROMPT", "One after the other: {captions}")
+    counts = current_standing(Settings(data=made.data)).counts()
+    assert {asset for asset, count in counts.items() if set(count) == {"stale"}} == {
+        "video_summaries",
+        "text_embeddings",
+        "untrained_embeddings",
+        "projection_model",
+        "projections",
+        "gap_metrics",
+        "gap_report",
+    }
+    assert {state for count in counts.values() for state in count} == {"current", "stale"}
 
 
 def test_frame_embeddings_and_captions_come_from_the_same_frames(made):

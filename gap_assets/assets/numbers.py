@@ -3,11 +3,16 @@
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
+from dagster._core.execution.context.metadata_logging import (
+    AssetMetadataHandle,
+    OutputMetadataAccumulator,
+)
 
 from gap_assets.warehouse.store import Warehouse
 
@@ -120,13 +125,31 @@ def add_partition_numbers(
         ).iter_rows()
     )
     made = {video: (rows, seconds) for video, rows, seconds in ledger.iter_rows()}
+    numbers: dict[str, dict[str, str | int | float]] = {}
     for video in videos:
         n_rows, seconds = made.get(video, (0, 0.0))
-        metadata: dict[str, str | int | float] = {
+        numbers[video] = {
             "dagster/partition_row_count": n_rows,
             "seconds of this video": round(seconds, 4),
         }
         if video in failures:
-            metadata["failure"] = failures[video]
-        context.add_asset_metadata(metadata, asset_key=asset, partition_key=video)
+            numbers[video]["failure"] = failures[video]
+    _add_metadata(context, dg.AssetKey(asset), numbers)
     return {"rows of this run": sum(n for n, _ in made.values()), "failures": len(failures)}
+
+
+def _add_metadata(
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    numbers: Mapping[str, Mapping[str, str | int | float]],
+) -> None:
+    """Adds metadata to many partitions at once.
+
+    `context.add_asset_metadata` takes one, for which it lists all partitions of the instance and
+    copies all metadata so far: with 15,000 partitions, 60 ms of CPU a video and asset.
+    """
+    step = context.get_step_execution_context()
+    metadata: dict[Any, Mapping[str, Any]] = dict(step._metadata_accumulator.per_output_metadata)
+    for partition, of_partition in numbers.items():
+        metadata[AssetMetadataHandle(asset_key=key, partition_key=partition)] = of_partition
+    step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata=metadata)

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from gap_assets.build import build_definitions
 from gap_assets.runs import (
     RunFailedError,
-    current_standing,
+    _range_tags,
     open_instance,
     ranges_with,
     run_everything,
 )
 from gap_assets.settings import Settings, remember
+from gap_assets.standing import current_standing
 from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
 
@@ -72,6 +73,41 @@ def test_every_asset_has_its_rows(made):
     assert (made.report / "report.html").stat().st_size > 100_000
     counts = current_standing(made).counts()
     assert all(set(count) == {"current"} for count in counts.values()), counts
+
+
+def test_a_run_lists_the_partitions_no_more_often_for_more_videos(tmp_path, world, monkeypatch):
+    settings = remember(tmp_path / "data", videos=world)
+    definitions = build_definitions(settings)
+    list_partitions = dg.DagsterInstance.get_dynamic_partitions
+    listed = []
+
+    def counting(instance, partitions_def_name):
+        listed.append(partitions_def_name)
+        return list_partitions(instance, partitions_def_name)
+
+    with open_instance(settings) as instance:
+        definitions.resolve_job_def("catalogue").execute_in_process(instance=instance)
+        keys = instance.get_dynamic_partitions("videos")
+        monkeypatch.setattr(dg.DagsterInstance, "get_dynamic_partitions", counting)
+        counts = []
+        for last in keys[1], keys[4]:
+            result = definitions.resolve_job_def("per_video").execute_in_process(
+                instance=instance,
+                asset_selection=[dg.AssetKey("frames")],
+                tags=_range_tags(keys[0], last),
+            )
+            assert result.success
+            counts.append(len(listed) - sum(counts))
+        records = instance.fetch_materializations(dg.AssetKey("frames"), limit=5).records
+    assert counts[0] == counts[1]
+    shown = {
+        record.partition_key: record.asset_materialization.metadata["dagster/partition_row_count"]
+        for record in records
+    }
+    rows = Warehouse(path=settings.warehouse).read(
+        "SELECT video_id, n_rows FROM materializations WHERE asset = 'frames'"
+    )
+    assert {video: number.value for video, number in shown.items()} == dict(rows.iter_rows())
 
 
 def test_a_new_prompt_makes_the_summaries_and_what_follows_stale(made, monkeypatch):

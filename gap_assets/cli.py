@@ -117,7 +117,7 @@ def fetch_activitynet(
 @app.command()
 def status(data: Data) -> None:
     """Show, per asset, how many videos are current, stale, failed and missing."""
-    from gap_assets.runs import current_standing
+    from gap_assets.standing import current_standing
 
     with one_sentence():
         settings = _existing(data)

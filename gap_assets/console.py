@@ -104,19 +104,25 @@ def _printable(cell: Any) -> str:
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Turns what a user can mend into one sentence and exit status 1."""
+    try:
+        yield
+    except Exception as error:
+        message = _sentence(error)
+        if message is None:
+            raise
+        Console(stderr=True).print(f"gap: {message}", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def _sentence(error: Exception) -> str | None:
+    """What a user can mend, in a sentence; only an error loads all that may have raised it."""
     from gap_assets.gap import GapInputError
     from gap_assets.references import CaptionsFileError
     from gap_assets.runs import RunFailedError
     from gap_assets.warehouse.store import WarehouseError
 
-    try:
-        yield
-    except ValidationError as error:
+    if isinstance(error, ValidationError):
         first = error.errors()[0]
-        message = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    except (CaptionsFileError, GapInputError, RunFailedError, WarehouseError, OSError) as error:
-        message = str(error)
-    else:
-        return
-    Console(stderr=True).print(f"gap: {message}", markup=False, soft_wrap=True)
-    raise typer.Exit(1)
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    mended = (CaptionsFileError, GapInputError, RunFailedError, WarehouseError, OSError)
+    return str(error) if isinstance(error, mended) else None

@@ -12,12 +12,9 @@ import dagster as dg
 
 from gap_assets.build import build_definitions
 from gap_assets.jobs import PER_VIDEO
-from gap_assets.lineage import STEPS
 from gap_assets.partitions import videos_partitions
-from gap_assets.resources import default_resources, settings_fingerprint
 from gap_assets.settings import Settings
-from gap_assets.warehouse.ledger import Standing, standing
-from gap_assets.warehouse.store import Warehouse
+from gap_assets.standing import current_standing
 
 # What a run logs to the console; the instance keeps all of it.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -35,13 +32,6 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         with as_file(files("gap_assets") / "deploy" / settings.deploy / "dagster.yaml") as template:
             shutil.copyfile(template, home / "dagster.yaml")
     return dg.DagsterInstance.from_config(str(home))
-
-
-def current_standing(settings: Settings) -> Standing:
-    """What is current, stale, failed and missing under the data folder's settings."""
-    resources = default_resources(settings)
-    fingerprints = {asset: settings_fingerprint(asset, resources.__getitem__) for asset in STEPS}
-    return standing(Warehouse(path=settings.warehouse), settings=fingerprints)
 
 
 def run_everything(settings: Settings) -> None:

@@ -1,12 +1,9 @@
 """Where a run reads and writes, and what the gap is measured on."""
 
-from typing import Literal
-
 import dagster as dg
-from pydantic import Field
 
+from gap_assets import choices
 from gap_assets.profiles import ProfileName
-from gap_assets.resources.base import Determining
 from gap_assets.warehouse.store import Warehouse
 
 
@@ -32,14 +29,5 @@ class Sources(dg.ConfigurableResource):  # type: ignore[type-arg]
     profile: ProfileName
 
 
-class GapStatistics(Determining):
+class GapStatistics(choices.GapStatistics, dg.ConfigurableResource):  # type: ignore[type-arg]
     """What the gap is measured on, and how often it is resampled."""
-
-    fusion: Literal["mean", "medoid", "max", "middle"] = "mean"
-    text_source: Literal["summary", "captions", "filtered", "reference"] = "summary"
-    seed: int = 0
-    bootstraps: int = Field(default=1000, ge=1)
-    permutations: int = Field(default=999, ge=1)
-    neighbors: int = Field(default=15, ge=2)
-    untrained_seeds: int = Field(default=5, ge=0)
-    untrained_videos: int = Field(default=500, ge=3)

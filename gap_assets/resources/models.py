@@ -1,13 +1,12 @@
 """The models, and how they are asked. Loading and running them is the core's work."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import Field
+import dagster as dg
 
+from gap_assets import choices
 from gap_assets.coca.settings import DecodeSettings
-from gap_assets.resources.base import Determining
 
 if TYPE_CHECKING:
     from gap_assets.captions.filtering import Calibration
@@ -17,20 +16,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class CocaModel(Determining):
+class CocaModel(choices.CocaModel, dg.ConfigurableResource):  # type: ignore[type-arg]
     """The CoCa that embeds frames and texts, and captions frames unless told otherwise."""
-
-    free: ClassVar[frozenset[str]] = frozenset({"device", "batch_size"})
-
-    model: str
-    weights: str | None = None
-    precision: Literal["auto", "fp32", "fp16"] = "auto"
-    device: str = "auto"
-    batch_size: int = Field(default=64, ge=1)
-
-    def determines(self) -> Any:
-        """The config, and the content of a folder of weights."""
-        return {**super().determines(), "model": _content(self.model.removeprefix("local-dir:"))}
 
     def load(self, *, weights: str | None = None, seed: int | None = None) -> "Coca":
         """The model, loaded once per process.
@@ -59,32 +46,16 @@ class CocaModel(Determining):
         return float(self.load().module.logit_scale.exp())
 
 
-class Captioning(Determining):
-    """How frame captions are decoded.
-
-    Attributes:
-        weights: Another tag of the same architecture for captions only; then frames are encoded
-            twice. None: the tag that embeds.
-    """
-
-    weights: str | None = None
-    mode: Literal["greedy", "beam", "compat", "sample"] = "greedy"
-    beams: int = Field(default=4, ge=1)
-    max_tokens: int = Field(default=30, ge=2)
-    min_tokens: int = Field(default=5, ge=0)
-    length_penalty: float = 1.0
-    temperature: float = Field(default=1.0, gt=0)
-    seed: int = 0
+class Captioning(choices.Captioning, dg.ConfigurableResource):  # type: ignore[type-arg]
+    """How frame captions are decoded."""
 
     def core(self) -> "DecodeSettings":
         """The core's name for these settings."""
         return DecodeSettings(**self.model_dump(exclude={"weights"}))
 
 
-class CaptionFilter(Determining):
+class CaptionFilter(choices.CaptionFilter, dg.ConfigurableResource):  # type: ignore[type-arg]
     """Which captions of a video are kept for its summary."""
-
-    method: Literal["cluster", "run_length", "none"]
 
     def calibrate(self, coca: CocaModel) -> "Calibration | None":
         """How far apart captions of this model lie; None where the method does not compare them."""
@@ -96,27 +67,8 @@ class CaptionFilter(Determining):
         return calibrate(embed_texts(coca.load(), calibration_captions(coca.model)).embeddings)
 
 
-class SummarizerModel(Determining):
-    """The language model that turns a video's captions into one summary.
-
-    Attributes:
-        prompt: A template with the field {captions}; None: the default of the model's kind.
-    """
-
-    free: ClassVar[frozenset[str]] = frozenset({"device", "batch_tokens"})
-
-    model: str
-    revision: str | None = None
-    prompt: str | None = None
-    max_new_tokens: int = Field(default=60, ge=1)
-    repetition_penalty: float = Field(default=1.0, ge=1)
-    dtype: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    device: str = "auto"
-    batch_tokens: int = Field(default=8192, ge=1)
-
-    def determines(self) -> Any:
-        """The config, and the content of a folder of weights."""
-        return {**super().determines(), "model": _content(self.model)}
+class SummarizerModel(choices.SummarizerModel, dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The language model that turns a video's captions into one summary."""
 
     def load(self) -> "Summarizer":
         """The model, loaded once per process."""
@@ -129,18 +81,6 @@ class SummarizerModel(Determining):
                 model=self.model, device=self.device, dtype=self.dtype, revision=self.revision
             ),
         )
-
-
-def _content(model: str) -> Any:
-    """What identifies a model: its name, or for a folder of weights what is in it."""
-    folder = Path(model)
-    if not folder.is_dir():
-        return model
-    listing = folder / "SHA256SUMS"
-    if listing.is_file():
-        lines = listing.read_text(encoding="utf-8").splitlines()
-        return [line for line in lines if not line.endswith(".md")]  # A card changes no result.
-    return sorted((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in folder.iterdir())
 
 
 _models: dict[Any, Any] = {}

@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from gap_assets.video.container import UnreadableVideoError, open_video
+from gap_assets.video.limits import Limits as Limits
 from gap_assets.video.timeline import Feed, Timeline, video_packets
 
 # Decoders whose key packets start afresh, so that groups of pictures can be left out.
@@ -23,23 +24,6 @@ GROUPED = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg1video", "mpeg2
 
 
 LONGEST_REORDERING = 16  # frames, in H.264 and HEVC
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What one video may cost at most.
-
-    Attributes:
-        max_pixels: Width times height of a picture; 8192 x 4352 is the largest of HEVC level 6.2.
-        max_frames: Sampled frames.
-        max_decode_seconds: CPU seconds in the decoder.
-        max_memory: Bytes, where the video is decoded in a process of its own.
-    """
-
-    max_pixels: int = 8192 * 4352
-    max_frames: int = 10_000
-    max_decode_seconds: float = 3600.0
-    max_memory: int = 4 * 2**30
 
 
 @dataclass(kw_only=True)

@@ -8,8 +8,9 @@ import dagster as dg
 import pytest
 
 from gap_assets.build import build_definitions
-from gap_assets.runs import QUIET, current_standing, open_instance
+from gap_assets.runs import QUIET, open_instance
 from gap_assets.settings import remember
+from gap_assets.standing import current_standing
 from gap_assets.warehouse.store import Warehouse
 
 

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -5,9 +6,12 @@ import dagster as dg
 import pytest
 
 from gap_assets.build import build_definitions
+from gap_assets.choices import default_fingerprints, settings_fingerprint
 from gap_assets.lineage import STEPS
 from gap_assets.partitions import videos_partitions
+from gap_assets.resources import default_resources
 from gap_assets.sensors import new_videos
+from gap_assets.settings import Settings
 
 HEAVY = "torch", "torchvision", "open_clip", "transformers", "umap", "matplotlib", "sklearn"
 
@@ -23,6 +27,23 @@ def test_the_code_location_loads_without_the_heavy_libraries():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.split() == []
+
+
+def test_the_standing_is_known_without_dagster_and_agrees_with_the_resources(made):
+    status = "import sys; from gap_assets.cli import app; app(['status'], standalone_mode=False)"
+    result = subprocess.run(
+        [sys.executable, "-c", f"{status}; print('dagster' in sys.modules)"],
+        env=os.environ | {"GAP_DATA": str(made.data)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.endswith("False\n")
+    for settings in (made, Settings(data=made.data, models="hub", prompt="{captions}")):
+        resources = default_resources(settings)
+        assert default_fingerprints(settings) == {
+            asset: settings_fingerprint(asset, resources.__getitem__) for asset in STEPS
+        }
 
 
 def test_the_graph_is_the_lineage(graph):
@@ -52,8 +73,6 @@ def test_per_video_assets_share_partitions_and_policy(graph):
 
 
 def test_the_sensor_asks_for_new_files_once(settings):
-    from gap_assets.resources import default_resources
-
     resources = default_resources(settings)
     shown = {key: resources[key] for key in ("warehouse", "sources")}
     assert new_videos.default_status is dg.DefaultSensorStatus.STOPPED

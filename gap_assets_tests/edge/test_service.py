@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from gap_assets.lineage import ROOTS, STEPS
-from gap_assets.runs import current_standing
 from gap_assets.settings import remember
+from gap_assets.standing import current_standing
 from gap_assets.warehouse.store import Warehouse
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

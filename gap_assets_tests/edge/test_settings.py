@@ -29,7 +29,9 @@ def test_any_path_survives(tmp_path_factory, name):
     assert remember(directory, videos=Path("/") / name).videos == Path("/") / name
 
 
-@pytest.mark.parametrize("wrong", [{"models": "other"}, {"frames_per_second": 0}, {"prompt": "no field"}, {"unknown": 1}])
+@pytest.mark.parametrize(
+    "wrong", [{"models": "other"}, {"frames_per_second": 0}, {"prompt": "no field"}, {"unknown": 1}]
+)
 def test_a_wrong_setting_is_refused_and_not_written(tmp_path, wrong):
     with pytest.raises(ValidationError):
         remember(tmp_path, **wrong)

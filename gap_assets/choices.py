@@ -1,0 +1,205 @@
+"""Everything that determines a result, as typed values: models, sampling, decoding, statistics.
+
+`gap status` compares these with the ledger without loading Dagster; `gap_assets.resources` offers
+the same in the launchpad and adds what is done with them. What belongs to a data folder or a
+machine is in `gap_assets.settings`.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, Field
+
+from gap_assets.lineage import STEPS, fingerprint
+from gap_assets.profiles import PROFILES
+from gap_assets.settings import Settings
+from gap_assets.video.limits import Limits
+
+
+class Choice(BaseModel):
+    """Settings that determine results, but for the fields that it names as free."""
+
+    free: ClassVar[frozenset[str]] = frozenset()
+
+    def determines(self) -> Any:
+        """What a change of makes the results stale, as JSON-able values."""
+        return self.model_dump(exclude=set(self.free))
+
+
+class FramesPerSecond(BaseModel):
+    """By ffmpeg's own rule: the last frame before each (k + 0.5) / rate seconds."""
+
+    kind: Literal["frames_per_second"] = "frames_per_second"
+    rate: float = Field(default=1.0, gt=0)
+
+
+class EverySeconds(BaseModel):
+    """The frame on screen every so many seconds."""
+
+    kind: Literal["every_seconds"] = "every_seconds"
+    seconds: float = Field(gt=0)
+
+
+class FixedCount(BaseModel):
+    """The same number of frames of every video, evenly spread."""
+
+    kind: Literal["fixed_count"] = "fixed_count"
+    count: int = Field(ge=1)
+
+
+class KeyFrames(BaseModel):
+    """The frames that the encoder stored whole."""
+
+    kind: Literal["key_frames"] = "key_frames"
+
+
+class FrameSampling(Choice):
+    """Which frames are kept, and as what pictures."""
+
+    free: ClassVar[frozenset[str]] = frozenset({"threads"})
+
+    sampling: Annotated[
+        FramesPerSecond | EverySeconds | FixedCount | KeyFrames, Field(discriminator="kind")
+    ]
+    short_side: int = Field(ge=16)
+    jpeg_quality: int = Field(default=90, ge=1, le=100)
+    max_megapixels: float = Limits.max_pixels / 1e6
+    max_frames: int = Limits.max_frames
+    max_decode_seconds: float = Limits.max_decode_seconds
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1)
+
+
+class CocaModel(Choice):
+    """The CoCa that embeds frames and texts, and captions frames unless told otherwise."""
+
+    free: ClassVar[frozenset[str]] = frozenset({"device", "batch_size"})
+
+    model: str
+    weights: str | None = None
+    precision: Literal["auto", "fp32", "fp16"] = "auto"
+    device: str = "auto"
+    batch_size: int = Field(default=64, ge=1)
+
+    def determines(self) -> Any:
+        """The config, and the content of a folder of weights."""
+        return {**super().determines(), "model": _content(self.model.removeprefix("local-dir:"))}
+
+
+class Captioning(Choice):
+    """How frame captions are decoded.
+
+    Attributes:
+        weights: Another tag of the same architecture for captions only; then frames are encoded
+            twice. None: the tag that embeds.
+    """
+
+    weights: str | None = None
+    mode: Literal["greedy", "beam", "compat", "sample"] = "greedy"
+    beams: int = Field(default=4, ge=1)
+    max_tokens: int = Field(default=30, ge=2)
+    min_tokens: int = Field(default=5, ge=0)
+    length_penalty: float = 1.0
+    temperature: float = Field(default=1.0, gt=0)
+    seed: int = 0
+
+
+class CaptionFilter(Choice):
+    """Which captions of a video are kept for its summary."""
+
+    method: Literal["cluster", "run_length", "none"]
+
+
+class SummarizerModel(Choice):
+    """The language model that turns a video's captions into one summary.
+
+    Attributes:
+        prompt: A template with the field {captions}; None: the default of the model's kind.
+    """
+
+    free: ClassVar[frozenset[str]] = frozenset({"device", "batch_tokens"})
+
+    model: str
+    revision: str | None = None
+    prompt: str | None = None
+    max_new_tokens: int = Field(default=60, ge=1)
+    repetition_penalty: float = Field(default=1.0, ge=1)
+    dtype: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    device: str = "auto"
+    batch_tokens: int = Field(default=8192, ge=1)
+
+    def determines(self) -> Any:
+        """The config, and the content of a folder of weights."""
+        return {**super().determines(), "model": _content(self.model)}
+
+
+class GapStatistics(Choice):
+    """What the gap is measured on, and how often it is resampled."""
+
+    fusion: Literal["mean", "medoid", "max", "middle"] = "mean"
+    text_source: Literal["summary", "captions", "filtered", "reference"] = "summary"
+    seed: int = 0
+    bootstraps: int = Field(default=1000, ge=1)
+    permutations: int = Field(default=999, ge=1)
+    neighbors: int = Field(default=15, ge=2)
+    untrained_seeds: int = Field(default=5, ge=0)
+    untrained_videos: int = Field(default=500, ge=3)
+
+
+# The choices that each asset depends on; assets that are not here have none.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "frames": ("sampling",),
+    "frame_captions": ("coca", "captioning"),
+    "frame_embeddings": ("coca",),
+    "filtered_captions": ("coca", "caption_filter"),
+    "video_summaries": ("summarizer",),
+    "text_embeddings": ("coca",),
+    "untrained_embeddings": ("coca", "statistics"),
+    "projection_model": ("statistics",),
+    "gap_metrics": ("coca", "statistics"),
+    "gap_report": ("coca", "captioning", "summarizer", "sampling", "statistics"),
+}
+
+
+def settings_fingerprint(asset: str, find: Callable[[str], Any]) -> str:
+    """The fingerprint of an asset's settings, given a way to find a choice by its key."""
+    return fingerprint([find(key).determines() for key in CHOICES.get(asset, ())])
+
+
+def default_choices(settings: Settings) -> Mapping[str, Choice]:
+    """What a data folder's settings and profile choose, by key."""
+    profile = PROFILES[settings.models]
+    return {
+        "sampling": FrameSampling(
+            sampling=FramesPerSecond(rate=settings.frames_per_second),
+            short_side=profile.frame_short_side,
+        ),
+        "coca": CocaModel(model=profile.coca, weights=profile.weights),
+        "captioning": Captioning(),
+        "caption_filter": CaptionFilter(method=profile.caption_filter),
+        "summarizer": SummarizerModel(
+            model=profile.summarizer,
+            prompt=settings.prompt or profile.prompt,
+            repetition_penalty=profile.repetition_penalty,
+        ),
+        "statistics": GapStatistics(),
+    }
+
+
+def default_fingerprints(settings: Settings) -> dict[str, str]:
+    """The fingerprint of every asset's settings under what a data folder chooses."""
+    choices = default_choices(settings)
+    return {asset: settings_fingerprint(asset, choices.__getitem__) for asset in STEPS}
+
+
+def _content(model: str) -> Any:
+    """What identifies a model: its name, or for a folder of weights what is in it."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return model
+    listing = folder / "SHA256SUMS"
+    if listing.is_file():
+        lines = listing.read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if not line.endswith(".md")]  # A card changes no result.
+    return sorted((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in folder.iterdir())

@@ -21,12 +21,14 @@ from pathlib import Path
 
 import av
 from common import report
+from pages import look_at
 from served import Served, Watch
 
 from gap_assets.jobs import PER_VIDEO
 from gap_assets.partitions import register_videos
-from gap_assets.runs import current_standing, open_instance
+from gap_assets.runs import open_instance
 from gap_assets.settings import Settings, remember
+from gap_assets.standing import current_standing
 from gap_assets.warehouse.store import Warehouse
 from gap_assets.world.drawing import SIZE, draw_frame
 from gap_assets.world.stories import draw_film
@@ -86,10 +88,12 @@ def command(settings: Settings, *words: str, **variables: str) -> float:
 def fill(settings: Settings, count: int) -> Figures:
     """Draws, lists and registers the videos, and backfills all that is made per video."""
     yield "drawing: s", seconds(lambda: draw_all(settings, count))
-    with tempfile.TemporaryDirectory() as folder:
-        with open_instance(Settings(data=Path(folder))) as instance:
-            ids = [f"v_{index:06d}" for index in range(count)]
-            yield "registering the partitions: s", seconds(lambda: register_videos(instance, ids))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_instance(Settings(data=Path(folder))) as instance,
+    ):
+        ids = [f"v_{index:06d}" for index in range(count)]
+        yield "registering the partitions: s", seconds(lambda: register_videos(instance, ids))
     with Served(settings) as served:
         yield "catalogue, first time: s", seconds(lambda: served.run("catalogue"))
         yield "catalogue, nothing new: s", seconds(lambda: served.run("catalogue"))
@@ -100,6 +104,26 @@ def fill(settings: Settings, count: int) -> Figures:
             served.finish_backfill(backfill)
             yield "backfill: s", time.perf_counter() - started
         yield from watch.figures(count)
+
+
+def look(settings: Settings, _: int) -> Figures:
+    """What the UI's pages take on the filled instance."""
+    with Served(settings) as served:
+        [backfill] = served.ask(
+            "{ found: partitionBackfillsOrError(limit: 1) {"
+            " ... on PartitionBackfills { results { id } } } }"
+        )["found"]["results"]
+        pages = {
+            "graph": "/asset-groups",
+            "asset": "/assets/frames",
+            "partitions": "/assets/frames?view=partitions",
+            "lineage": "/assets/video_summaries?view=lineage",
+            "events": "/assets/text_embeddings?view=events",
+            "backfills": "/runs?view=backfills",
+            "backfill": f"/runs/b/{backfill['id']}",
+            "backfill-runs": f"/runs/b/{backfill['id']}?tab=runs",
+        }
+        yield from look_at(served.url, pages, into=settings.data / "pages")
 
 
 def report_of_all(settings: Settings, _: int) -> Figures:
@@ -173,12 +197,15 @@ def main() -> None:
     parser.add_argument("--added", type=int, default=500)
     parser.add_argument("--videos-per-run", type=int, default=500)
     parser.add_argument("--data", type=Path, default=Path("data/scale"))
-    parser.add_argument("--only", nargs="*", help="some of the phases, on a folder of an earlier run")
+    parser.add_argument(
+        "--only", nargs="*", help="some of the phases, on a folder of an earlier run"
+    )
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     settings = remember(chosen.data, videos_per_run=chosen.videos_per_run)
     phases: dict[str, Callable[[Settings, int], Figures]] = {
         "fill": fill,
+        "look": look,
         "report": report_of_all,
         "idle": idle,
         "grow": partial(grow, added=chosen.added),

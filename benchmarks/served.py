@@ -55,7 +55,10 @@ class Served:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         os.killpg(self.process.pid, signal.SIGTERM)
         self.process.wait(120)
@@ -164,7 +167,10 @@ class Watch:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.over.set()
         self.thread.join()
@@ -203,14 +209,18 @@ class Watch:
             if row[1] == "run worker":
                 runs[row[2]].append(row)
         # What was there at the first look is a run of before.
-        new = [rows for rows in runs.values() if rows[0][0] > self.rows[0][0] + SECONDS_BETWEEN_LOOKS]
+        new = [
+            rows for rows in runs.values() if rows[0][0] > self.rows[0][0] + SECONDS_BETWEEN_LOOKS
+        ]
         ordered = sorted(new, key=lambda rows: rows[0][0])
         per_run = self.settings.videos_per_run
         for number, rows in enumerate(ordered, 1):
             of_run = min(per_run, count - per_run * (number - 1))
             cpu, wall = rows[-1][4], rows[-1][0] - rows[0][0]
             others = [r for r in self.rows if r[1] != "run worker" and r[0] <= rows[-1][0]]
-            memory = {role: max(r[3] for r in others if r[1] == role) for role in {r[1] for r in others}}
+            memory = {
+                role: max(r[3] for r in others if r[1] == role) for role in {r[1] for r in others}
+            }
             yield (
                 f"  run {number}",
                 f"{1000 * cpu / of_run:.0f} ms CPU and {1000 * wall / of_run:.0f} ms a video,"

@@ -45,9 +45,12 @@ def look_at(
                 now = time.perf_counter()
                 answered.append((now, now - asked.pop(request), name))
 
+        def fail(request: Request) -> None:
+            asked.pop(request, None)
+
         page.on("request", ask)
         page.on("requestfinished", answer)
-        page.on("requestfailed", lambda request: asked.pop(request, None))
+        page.on("requestfailed", fail)
         for name, path in pages.items():
             asked.clear()
             answered.clear()

@@ -41,8 +41,9 @@ from gap_assets.coca.text import embed_texts
 from gap_assets.fusion import FUSIONS
 from gap_assets.partitions import backfill_policy, register_videos, videos_partitions
 from gap_assets.resources import default_resources
-from gap_assets.runs import QUIET, current_standing, open_instance, ranges_with
+from gap_assets.runs import QUIET, open_instance, ranges_with
 from gap_assets.settings import Settings, remember
+from gap_assets.standing import current_standing
 from gap_assets.summaries.summarizer import summarize
 from gap_assets.video.frames import extract_frames
 from gap_assets.warehouse.store import Warehouse

@@ -272,3 +272,13 @@ def test_comparison_page(rows, tmp_path):
     assert "A: first <run>" in text
     assert text.index("Model") < text.index("Fusion")
     assert "A has 24 videos and B 25" in text
+
+
+def test_videos_of_one_frame_have_means_of_one_length(tmp_path):
+    pairs = simulated(24, 16, gap=0.8, seed=0)
+    frame = pairs.video.astype(np.float32)
+    data = Sources({"mean": frame, "medoid": frame}, {"summary": pairs.text})
+    rows = list(metric_rows(data, PLAN))
+    html = write_report(inputs(sources=data, rows=rows), tmp_path).html.read_text(encoding="utf-8")
+    assert "Fusions compared" in html
+    assert "Lengths of mean embeddings" not in html

@@ -133,15 +133,15 @@ def pooling(given: Material) -> Exhibit | None:
     videos = given.sources.videos
     norms = np.linalg.norm(videos[given.numbers.plan.video], axis=1)
     norms = norms[np.isfinite(norms)]
-    if len(videos) < 2 and float(np.ptp(norms)) <= 1e-3:
+    differ = float(np.ptp(norms)) > 1e-3  # Not where each video is one frame.
+    if len(videos) < 2 and not differ:
         return None
-    figure, axes = panel()
-    axes.hist(norms, bins=min(40, max(8, len(norms) // 8)), color=VIDEO, alpha=0.75)
-    axes.set(xlabel="length of the mean of a video's unit frames", ylabel="videos")
-    panels = {
-        "Fusions compared": _ranges(given, POOLING, "video", (FRAMES, *videos)),
-        "Lengths of mean embeddings": figure,
-    }
+    panels = {"Fusions compared": _ranges(given, POOLING, "video", (FRAMES, *videos))}
+    if differ:
+        figure, axes = panel()
+        axes.hist(norms, bins=min(40, max(8, len(norms) // 8)), color=VIDEO, alpha=0.75)
+        axes.set(xlabel="length of the mean of a video's unit frames", ylabel="videos")
+        panels["Lengths of mean embeddings"] = figure
     return exhibit("pooling", panels, length=number(float((norms**2).mean()), 2))
 
 

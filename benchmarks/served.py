@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -188,7 +189,10 @@ class Watch:
     def sizes(self) -> tuple[float, float, float]:
         """MB of the runs' events, of the rest of the instance, and of the warehouse."""
         home = self.settings.dagster_home
-        files = {p: p.stat().st_size for p in home.rglob("*") if p.is_file()}
+        files = {}
+        for path in home.rglob("*"):
+            with suppress(FileNotFoundError):  # SQLite's journals come and go.
+                files[path] = path.stat().st_size
         runs = sum(size for p, size in files.items() if p.parent.name == "runs")
         warehouse = self.settings.warehouse
         size = warehouse.stat().st_size if warehouse.exists() else 0

@@ -194,7 +194,7 @@ class Watch:
             with suppress(FileNotFoundError):  # SQLite's journals come and go.
                 files[path] = path.stat().st_size
         runs = sum(size for p, size in files.items() if p.parent.name == "runs")
-        warehouse = self.settings.warehouse
+        warehouse = Path(self.settings.warehouse)
         size = warehouse.stat().st_size if warehouse.exists() else 0
         return runs / 1e6, (sum(files.values()) - runs) / 1e6, size / 1e6
 

@@ -118,9 +118,9 @@ def test_an_optional_input_may_be_lacking_but_counts_when_it_comes(warehouse):
 
 
 def test_what_decoding_found_out_changes_the_catalogue(warehouse):
-    made = plan(warehouse, "frames", VIDEOS, settings="today")
+    plans = plan(warehouse, {"frames": "today"}, VIDEOS)
     found = pl.DataFrame({"video_id": ["b"], "status": ["damaged"], "error": ["It is cut off."]})
     results = Results(rows={"frames": pl.DataFrame()}, video_status=found)
-    commit(warehouse, results, VIDEOS, plans={"frames": made}, run_id="r")
+    commit(warehouse, results, VIDEOS, plans=plans, run_id="r", seconds=1)
     rows = warehouse.read("SELECT video_id, status, error FROM videos ORDER BY video_id").rows()
     assert rows == [("a", None, None), ("b", "damaged", "It is cut off."), ("c", None, None)]

@@ -68,9 +68,8 @@ class Cluster:
         command += self.head if head else [f"--address=127.0.0.1:{self.port}"]
         command += ["--num-cpus=2", "--num-gpus=1", "--object-store-memory=100000000"]
         command += [f"--dashboard-agent-listen-port={free_port()}", "--disable-usage-stats"]
-        subprocess.run(
-            command, env=os.environ | {MACHINE: machine}, check=True, stdout=subprocess.DEVNULL
-        )
+        environment = os.environ | {MACHINE: machine}
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
 
     def kill(self, *machines: str) -> None:
         """Ends all processes of some machines at once, as a power cut does."""

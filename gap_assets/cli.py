@@ -17,6 +17,7 @@ from gap_assets.console import (
     console,
     interval,
     one_sentence,
+    print_estimate,
     print_headlines,
     print_rows,
     print_warning,
@@ -79,6 +80,28 @@ def run(
         models=models,
         frames_per_second=frames_per_second,
     )
+
+
+@app.command()
+def estimate(
+    directory: Annotated[Path, typer.Argument(help="The folder of the videos.")],
+    data: Data,
+    models: Annotated[ProfileName | None, typer.Option(help="As for `gap run`.")] = None,
+    frames_per_second: Annotated[float | None, typer.Option(help="As for `gap run`.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,  # noqa: FBT002
+) -> None:
+    """Predict frames, bytes and time of a folder of videos, and write nothing."""
+    from gap_assets.choices import default_fingerprints
+    from gap_assets.estimate import estimate
+
+    with one_sentence():
+        chosen: dict[str, Any] = {"models": models, "frames_per_second": frames_per_second}
+        settings = Settings(data=data.absolute(), **{k: v for k, v in chosen.items() if v})
+        found = estimate(directory, settings=settings, fingerprints=default_fingerprints(settings))
+    if as_json:
+        print(json.dumps(found.as_dict()))
+    else:
+        print_estimate(found)
 
 
 @app.command()

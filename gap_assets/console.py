@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,6 +17,8 @@ from gap_assets.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from gap_assets.estimate import Estimate
 
 console = Console()
 
@@ -80,6 +83,24 @@ def print_warning(settings: Settings) -> None:
     warehouse = Warehouse(path=settings.warehouse)
     if warning := unfamiliar_videos(warehouse, PROFILES[settings.models]):
         console.print(f"[yellow]{escape(warning)}[/yellow]")
+
+
+def print_estimate(found: "Estimate") -> None:
+    """Prints what a folder will cost."""
+    table = Table("", "", title="per step")
+    for step, seconds in found.seconds.items():
+        table.add_row(step, f"{timedelta(seconds=round(seconds))}")
+    table.add_section()
+    table.add_row("all of them", f"{timedelta(seconds=round(found.total_s))}")
+    console.print(
+        f"{found.videos} videos, {found.hours:.2f} hours: {found.frames} frames,"
+        f" {found.image_bytes / 1e9:.3g} GB in the warehouse."
+    )
+    if found.unreadable:
+        console.print(f"{found.unreadable} files cannot be read; the run will say why.")
+    console.print(table)
+    console.print(f"Most of the time goes to {found.bound}. {found.rates}")
+    console.print("Projections, metrics and the report come on top, once for all videos.")
 
 
 def interval(low: float | None, high: float | None) -> str:

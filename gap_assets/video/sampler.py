@@ -97,6 +97,13 @@ def _exact(
     yield from islice(everything, delivered, None)
 
 
+def planned_picks(sampling: Sampling, *, timeline: Timeline) -> list[tuple[int, int, int]]:
+    """(time, pts, repeats) of the frames that the packets' times promise, decoding none."""
+    if isinstance(sampling, KeyFrames):
+        return [(pts - timeline.start, pts, 1) for pts in timeline.key_times()]
+    return list(_pick(timeline.frames(), sampling, timeline=timeline))
+
+
 def pick_then_decode(
     path: Path, sampling: Sampling, *, timeline: Timeline, limits: Limits, report: DecodeReport
 ) -> Iterator[PickedFrame]:
@@ -105,10 +112,7 @@ def pick_then_decode(
     Raises:
         InexactError: The plan does not hold; frames yielded until then are right.
     """
-    if isinstance(sampling, KeyFrames):
-        plan = [(pts - timeline.start, pts, 1) for pts in timeline.key_times()]
-    else:
-        plan = list(_pick(timeline.frames(), sampling, timeline=timeline))
+    plan = planned_picks(sampling, timeline=timeline)
     frames = wanted_frames(
         path, wanted=[pts for _, pts, _ in plan], timeline=timeline, limits=limits, report=report
     )

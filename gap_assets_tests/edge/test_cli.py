@@ -105,7 +105,7 @@ def test_two_folders_are_compared(tmp_path):
         plan = {"encoder": "e", "video": "mean", "text": "summary"}
         row = {"encoder": "e", "video_source": "mean", "text_source": "summary", "n": 9}
         metrics = [row | {"metric": "rmg", "value": 0.5, "ci_low": 0.4, "ci_high": 0.6}]
-        content = {"facts": {"Model": name}, "plan": plan, "metrics": metrics}
+        content = {"verdict": "a gap", "facts": {"Model": name}, "plan": plan, "metrics": metrics}
         (report / "report.json").write_text(json.dumps(content))
     result = gap("report", "--compare", tmp_path / "one", tmp_path / "two", "--data", tmp_path)
     assert result.exit_code == 0, result.output

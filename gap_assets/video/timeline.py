@@ -167,5 +167,5 @@ def video_packets(
     """Yields the stream's packets; where the file breaks off, they end."""
     try:
         yield from (packet for packet in container.demux(stream) if packet.size)
-    except FFmpegError:
+    except (FFmpegError, IndexError):  # The latter when PyAV is done and finds a late stream.
         return

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -165,3 +167,18 @@ def test_metadata_in_another_encoding_is_no_obstacle(tmp_path: Path) -> None:
     at = content.index(b"Lavf")
     path.write_bytes(content[:at] + b"\xe9\xff\xfe\xe8" + content[at + 4 :])
     assert len(list(sample_frames(path, sampling=FramesPerSecond()))) == 1
+
+
+def test_a_stream_that_appears_at_the_end_is_no_obstacle(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "late.flv", count=60)
+    sound = bytes([0x2E, *range(40)])  # an MP3 tag after the last picture
+    tag = bytes([8]) + len(sound).to_bytes(3) + bytes(7) + sound + (len(sound) + 11).to_bytes(4)
+    path.write_bytes(path.read_bytes() + tag)
+    # PyAV looks up the new stream by a byte of fresh memory, which this fills.
+    command = [sys.executable, "-c", "import sys, pathlib, gap_assets.video.probe as probe;"]
+    command[-1] += "print(probe.probe(pathlib.Path(sys.argv[1])).duration_s)"
+    environment = os.environ | {"MALLOC_PERTURB_": "85", "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run(
+        [*command, path], env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.stdout.startswith("2.0"), run.stderr

@@ -25,7 +25,7 @@ TEXTS = """
         UNION ALL SELECT video_id, 'captions', caption, frame_index FROM frame_captions
         UNION ALL SELECT video_id, 'filtered', caption, rank FROM filtered_captions
         UNION ALL SELECT video_id, 'reference', caption, 0 FROM reference_captions
-    ) WHERE video_id = ANY(?) ORDER BY video_id, source, position
+    ) WHERE video_id IN (FROM given) ORDER BY video_id, source, position
 """
 
 

@@ -21,10 +21,10 @@ def unfamiliar_videos(
         return None
     total, unfamiliar = warehouse.read(
         "SELECT count(*), count(*) FILTER (typical < ?) FROM (SELECT median(logprob) AS typical"
-        " FROM frame_captions WHERE ? OR video_id = ANY(?) GROUP BY video_id)",
+        " FROM frame_captions WHERE ? OR video_id IN (FROM given) GROUP BY video_id)",
         profile.familiar_logprob,
         videos is None,
-        videos or [],
+        videos=videos or [],
     ).row(0)
     if 2 * unfamiliar <= total:
         return None

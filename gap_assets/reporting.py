@@ -38,7 +38,7 @@ def read_report_inputs(
         " count(*) FILTER (status = 'unreadable') AS unreadable FROM videos"
     ).row(0, named=True)
     texts: dict[str, dict[str, str]] = {}
-    for video, source, text, _ in warehouse.read(TEXTS, corpus.video_ids).iter_rows():
+    for video, source, text, _ in warehouse.read(TEXTS, videos=corpus.video_ids).iter_rows():
         if source == "captions":
             continue  # Of all frames: the filtered ones say the same on less paper.
         of_source = texts.setdefault(source, {})

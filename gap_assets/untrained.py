@@ -42,14 +42,14 @@ def embed_untrained(
     for start in range(0, len(ids), VIDEOS_PER_READ):
         chunk = ids[start : start + VIDEOS_PER_READ]
         frames = warehouse.read(
-            "SELECT video_id, image FROM frames WHERE video_id = ANY(?)"
+            "SELECT video_id, image FROM frames WHERE video_id IN (FROM given)"
             " ORDER BY video_id, frame_index",
-            chunk,
+            videos=chunk,
         )
         embeddings = embed_frames(coca, frames["image"], batch_size=batch_size)
         fused = fuse_frames(frames["video_id"], embeddings).rename({"fusion": "source"})
         parts.append(fused.with_columns(modality=pl.lit("video")))
-        texts = embed_sources(coca, warehouse.read(TEXTS, chunk))
+        texts = embed_sources(coca, warehouse.read(TEXTS, videos=chunk))
         parts.append(texts.with_columns(modality=pl.lit("text")))
     if ids:
         noise = embed_frames(coca, _noise(coca.image_size), batch_size=batch_size)

@@ -51,9 +51,9 @@ def filtered_captions(
 
     def compute(videos: list[str], _: Sequence[str]) -> Results:
         captions = store.read(
-            "SELECT video_id, frame_index, caption FROM frame_captions WHERE video_id = ANY(?)"
-            " ORDER BY video_id, frame_index",
-            videos,
+            "SELECT video_id, frame_index, caption FROM frame_captions"
+            " WHERE video_id IN (FROM given) ORDER BY video_id, frame_index",
+            videos=videos,
         )
         embeddings = {}
         if caption_filter.method == "cluster" and len(captions):
@@ -114,9 +114,9 @@ def video_summaries(
     def compute(videos: list[str], _: Sequence[str]) -> Results:
         captions = by_video(
             store.read(
-                "SELECT video_id, caption FROM filtered_captions WHERE video_id = ANY(?)"
-                " ORDER BY video_id, rank",
-                videos,
+                "SELECT video_id, caption FROM filtered_captions"
+                " WHERE video_id IN (FROM given) ORDER BY video_id, rank",
+                videos=videos,
             )
         )
         summaries = (

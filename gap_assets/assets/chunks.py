@@ -54,7 +54,7 @@ class ChunkConfig(dg.Config):
     """How a run works off its videos; nothing here changes a result."""
 
     recompute: bool = False
-    videos_per_chunk: int = 16
+    videos_per_chunk: int = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +211,8 @@ def _failed_inputs(asset_plan: Plan, warehouse: Warehouse) -> set[str]:
     if not asset_plan.blocked:
         return set()
     rows = warehouse.read(
-        "SELECT DISTINCT video_id FROM failures WHERE video_id = ANY(?)", asset_plan.blocked
+        "SELECT DISTINCT video_id FROM failures WHERE video_id IN (FROM given)",
+        videos=asset_plan.blocked,
     )
     return set(rows["video_id"])
 

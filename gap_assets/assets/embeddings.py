@@ -25,9 +25,9 @@ def video_embeddings(
 
     def compute(videos: list[str], _: Sequence[str]) -> Results:
         frames = store.read_embeddings(
-            "SELECT video_id, embedding FROM frame_embeddings WHERE video_id = ANY(?)"
-            " ORDER BY video_id, frame_index",
-            videos,
+            "SELECT video_id, embedding FROM frame_embeddings"
+            " WHERE video_id IN (FROM given) ORDER BY video_id, frame_index",
+            videos=videos,
         )
         rows = (
             pl.DataFrame()
@@ -58,7 +58,7 @@ def text_embeddings(
 
     def compute(videos: list[str], _: Sequence[str]) -> Results:
         return Results(
-            rows={"text_embeddings": embed_sources(coca.load(), store.read(TEXTS, videos))}
+            rows={"text_embeddings": embed_sources(coca.load(), store.read(TEXTS, videos=videos))}
         )
 
     return materialize_videos(

@@ -23,15 +23,25 @@ from gap_assets.profiles import PROFILES
 from gap_assets.resources import Captioning, CocaModel, FrameSampling, Sources, WarehouseResource
 from gap_assets.video.container import UnreadableVideoError
 from gap_assets.video.frames import Extraction, extract_frames
-from gap_assets.video.isolated import DecoderProcesses, InterruptedDecodingError
+from gap_assets.video.isolated import (
+    DecoderProcesses,
+    InterruptedDecodingError,
+    resident_processes,
+)
 from gap_assets.warehouse.ledger import Failure, Results
 from gap_assets.warehouse.store import Warehouse
 
 FRAME_KEY = {"video_id": pl.String, "frame_index": pl.Int32}
 STORED_FRAMES = """
-    SELECT video_id, frame_index, image FROM frames WHERE video_id = ANY(?)
+    SELECT video_id, frame_index, image FROM frames WHERE video_id IN (FROM given)
     ORDER BY video_id, frame_index
 """
+
+
+class FramesConfig(ChunkConfig):
+    """How a run works off its videos; pictures are large, so fewer of them at a time."""
+
+    videos_per_chunk: int = 16
 
 
 @dg.multi_asset(
@@ -66,7 +76,7 @@ STORED_FRAMES = """
 )
 def described_frames(
     context: dg.AssetExecutionContext,
-    config: ChunkConfig,
+    config: FramesConfig,
     warehouse: WarehouseResource,
     sampling: FrameSampling,
     coca: CocaModel,
@@ -78,25 +88,28 @@ def described_frames(
     chosen = {key.to_user_string() for key in context.selected_asset_keys}
     described = [a for a in ("frame_captions", "frame_embeddings") if a in chosen]
     threads = ThreadPoolExecutor(sampling.threads, thread_name_prefix="decode")
-    with DecoderProcesses(limits=sampling.limits()) as processes:
-        stages = [
-            Stage(assets=["frames"], start=_decoding(context, store, sampling, threads, processes)),
-            Stage(
-                assets=described,
-                start=_describing(store, coca, captioning),
-                load=lambda: coca.load(weights=captioning.weights),
-            ),
-        ]
-        try:
-            yield from materialize_stages(
-                context,
-                [stage for stage in stages if chosen.issuperset(stage.assets) and stage.assets],
-                warehouse=store,
-                config=config,
-                unit="frames",
-            )
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+    processes = resident_processes(sampling.limits())
+    stages = [
+        Stage(assets=["frames"], start=_decoding(context, store, sampling, threads, processes)),
+        Stage(
+            assets=described,
+            start=_describing(store, coca, captioning),
+            load=lambda: coca.load(weights=captioning.weights),
+        ),
+    ]
+    try:
+        yield from materialize_stages(
+            context,
+            [stage for stage in stages if chosen.issuperset(stage.assets) and stage.assets],
+            warehouse=store,
+            config=config,
+            unit="frames",
+        )
+    except BaseException:
+        processes.end()  # What they are at work on, nobody waits for.
+        raise
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
     if described and (
         warning := unfamiliar_videos(
             store, PROFILES[sources.profile], videos=list(context.partition_keys)
@@ -147,8 +160,8 @@ def _decoding(
         return found, time.monotonic() - started
 
     def start(videos: list[str], _: Sequence[str]) -> Finish:
-        files = store.read("SELECT * FROM videos WHERE video_id = ANY(?)", videos).to_dicts()
-        begun = {file["video_id"]: threads.submit(extract, file) for file in files}
+        listed = store.read("SELECT * FROM videos WHERE video_id IN (FROM given)", videos=videos)
+        begun = {file["video_id"]: threads.submit(extract, file) for file in listed.to_dicts()}
         return lambda _: _decoded({video: decoding.result() for video, decoding in begun.items()})
 
     return start
@@ -170,7 +183,7 @@ def _describing(store: Warehouse, coca: CocaModel, captioning: Captioning) -> St
     def describe(videos: list[str], wanted: Sequence[str], new: pl.DataFrame | None) -> Results:
         from gap_assets.coca.engine import describe_frames, embed_frames
 
-        frames = store.read(STORED_FRAMES, videos) if new is None else new
+        frames = store.read(STORED_FRAMES, videos=videos) if new is None else new
         keys, pictures = frames.select(*FRAME_KEY), frames["image"]
         rows = {}
         if "frame_captions" in wanted and len(frames):

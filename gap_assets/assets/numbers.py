@@ -64,8 +64,8 @@ class Tally:
         """Stops the clock; asks how long the videos that were done last."""
         self.seconds = time.monotonic() - self.started - self.spent[LOADING]
         rows = warehouse.read(
-            "SELECT coalesce(sum(duration_s), 0) AS s FROM videos WHERE video_id = ANY(?)",
-            list(videos),
+            "SELECT coalesce(sum(duration_s), 0) FROM videos WHERE video_id IN (FROM given)",
+            videos=videos,
         )
         self.video_seconds = rows.item()
 
@@ -111,31 +111,23 @@ def add_partition_numbers(
     context: dg.AssetExecutionContext, asset: str, videos: list[str], *, warehouse: Warehouse
 ) -> dict[str, int]:
     """Adds each partition's numbers; counts the rows and failures of all of them."""
-    ledger = warehouse.read(
-        "SELECT video_id, n_rows, seconds FROM materializations"
-        " WHERE asset = ? AND video_id = ANY(?)",
+    rows = warehouse.read(
+        "SELECT video_id, coalesce(n_rows, 0) AS n_rows, coalesce(seconds, 0.0), error FROM given"
+        " LEFT JOIN (FROM materializations WHERE asset = ?) USING (video_id)"
+        " LEFT JOIN (FROM failures WHERE asset = ?) USING (video_id)",
         asset,
-        videos,
+        asset,
+        videos=videos,
     )
-    failures = dict(
-        warehouse.read(
-            "SELECT video_id, error FROM failures WHERE asset = ? AND video_id = ANY(?)",
-            asset,
-            videos,
-        ).iter_rows()
-    )
-    made = {video: (rows, seconds) for video, rows, seconds in ledger.iter_rows()}
     numbers: dict[str, dict[str, str | int | float]] = {}
-    for video in videos:
-        n_rows, seconds = made.get(video, (0, 0.0))
+    for video, n_rows, seconds, failure in rows.iter_rows():
         numbers[video] = {
             "dagster/partition_row_count": n_rows,
             "seconds of this video": round(seconds, 4),
+            **({"failure": failure} if failure else {}),
         }
-        if video in failures:
-            numbers[video]["failure"] = failures[video]
     _add_metadata(context, dg.AssetKey(asset), numbers)
-    return {"rows of this run": sum(n for n, _ in made.values()), "failures": len(failures)}
+    return {"rows of this run": rows["n_rows"].sum(), "failures": rows["error"].count()}
 
 
 def _add_metadata(

@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from math import ceil
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -57,6 +58,11 @@ class DecoderProcesses:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Kills the workers, also those at work; a later call starts new ones."""
+        self._idle.clear()
         for worker in list(self._all):
             self._end(worker)
 
@@ -96,6 +102,12 @@ class DecoderProcesses:
         self._all.discard(worker)
         worker.process.kill()
         worker.process.wait()
+
+
+@cache
+def resident_processes(limits: Limits) -> DecoderProcesses:
+    """The workers that a process keeps from run to run; they end when it does."""
+    return DecoderProcesses(limits=limits)
 
 
 class _Worker:

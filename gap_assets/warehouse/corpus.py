@@ -28,14 +28,15 @@ def read_corpus(warehouse: Warehouse, *, videos: list[str] | None = None) -> Cor
     """Reads the embeddings by the trained model, of some videos or (None) of all."""
     fused = warehouse.read_embeddings(
         "SELECT video_id, fusion AS source, embedding FROM video_embeddings"
-        " WHERE ? OR video_id = ANY(?)",
+        " WHERE ? OR video_id IN (FROM given)",
         videos is None,
-        videos or [],
+        videos=videos or [],
     )
     texts = warehouse.read_embeddings(
-        "SELECT video_id, source, embedding FROM text_embeddings WHERE ? OR video_id = ANY(?)",
+        "SELECT video_id, source, embedding FROM text_embeddings"
+        " WHERE ? OR video_id IN (FROM given)",
         videos is None,
-        videos or [],
+        videos=videos or [],
     )
     return _aligned(fused, texts)
 

@@ -1,40 +1,77 @@
 """A warehouse in one DuckDB file, which one process at a time can have open.
 
-What is read and written is `store`'s business.
+A process keeps one DuckDB engine and attaches the file for as long as its transactions take: to
+start an engine costs more than most of them. What is read and written is `store`'s business.
 """
 
 import re
+import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
 from gap_assets.warehouse.waiting import NoWarehouseError, WarehouseError, still_held
 
+T = TypeVar("T")
+
+_engine = cache(duckdb.connect)
+_users: Counter[Path] = Counter()  # of this process, by the file
+_changing = threading.Lock()
+
 
 @contextmanager
-def opened(
-    path: Path, *, read_only: bool, patience_s: float
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the file, as soon as no other process has it open.
+def opened(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection whose default database is the file, as soon as no other process has it open.
 
     Args:
-        path: The file; made if it is not there and may be written.
-        read_only: Whether other readers may have it open at the same time.
+        path: The file; made if it is not there.
         patience_s: How long to wait for the other process, in seconds.
 
     Raises:
         WarehouseError: If it waits for longer than that, or the file is no database.
     """
+    path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
+    _patiently(partial(_attach, path), path, patience_s=patience_s)
+    connection = _engine().cursor()
+    try:
+        connection.execute(f"USE {_name(path)}")
+        yield connection
+    finally:
+        connection.close()  # An open transaction is rolled back.
+        _detach(path)
+
+
+@contextmanager
+def confined(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for the SQL of others: read-only, and it reaches no other file.
+
+    Raises:
+        NoWarehouseError: If there is no file.
+        WarehouseError: As `opened`.
+    """
+    if not path.exists():
+        raise NoWarehouseError(path)
+    connect = partial(duckdb.connect, path, read_only=True)
+    with closing(_patiently(connect, path, patience_s=patience_s)) as connection:
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+
+
+def _patiently(open_file: Callable[[], T], path: Path, *, patience_s: float) -> T:
+    """Opens the file, in one way or another, as soon as the other process has closed it."""
     since = time.monotonic()
     pause = 0.02
     while True:
         try:
-            connection = duckdb.connect(path, read_only=read_only)
-            break
+            return open_file()
         except duckdb.IOException as error:
             if "lock" not in str(error):
                 raise WarehouseError(
@@ -46,20 +83,23 @@ def opened(
             still_held(path, holder, since=since, patience_s=patience_s)
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
-    with closing(connection):  # An open transaction is rolled back.
-        yield connection
 
 
-@contextmanager
-def confined(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection for the SQL of others: read-only, and it reaches no other file.
+def _attach(path: Path) -> None:
+    with _changing:
+        if not _users[path]:
+            literal = str(path).replace("'", "''")
+            _engine().execute(f"ATTACH '{literal}' AS {_name(path)}")
+        _users[path] += 1
 
-    Raises:
-        NoWarehouseError: If there is no file.
-    """
-    if not path.exists():
-        raise NoWarehouseError(path)
-    with opened(path, read_only=True, patience_s=patience_s) as connection:
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        yield connection
+
+def _detach(path: Path) -> None:
+    with _changing:
+        _users[path] -= 1
+        if not _users[path]:
+            _engine().execute(f"DETACH {_name(path)}")
+
+
+def _name(path: Path) -> str:
+    """The path as the name of the attached database."""
+    return '"' + str(path).replace('"', '""') + '"'

@@ -87,12 +87,9 @@ def stored_hashes(
 ) -> dict[tuple[str, str | None], str]:
     """The hash of every stored result, of the given videos (default: all) and of no video."""
     query = "SELECT asset, video_id, config_hash FROM materializations"
-    if video_ids is None:
-        rows = warehouse.read(query)
-    else:
-        rows = warehouse.read(
-            f"{query} WHERE video_id IS NULL OR video_id = ANY(?)", list(video_ids)
-        )
+    if video_ids is not None:
+        query += " WHERE video_id IS NULL OR video_id IN (FROM given)"
+    rows = warehouse.read(query, videos=video_ids)
     return {(asset, video_id): value for asset, video_id, value in rows.iter_rows()}
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gap_assets.gap.analysis import MIN_PAIRS_FOR_HALVES, halves
 from gap_assets.gap.inputs import FloatArray, Pairs, unit_rows
 from gap_assets.gap.moments import closed_form
 from gap_assets.gap.pairwise import compare_all
+from gap_assets.gap.separability import MIN_PAIRS_FOR_HALVES, halves
 
 SHIFTS = np.arange(-10, 21) / 20
 UNSHIFTED = 10  # where SHIFTS is 0

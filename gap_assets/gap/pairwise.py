@@ -1,9 +1,7 @@
 """What needs every pair of rows: one pass of queries against a gallery, in blocks.
 
-A pass computes a block of cosines once and takes everything from it: histogram, ranks, nearest
-neighbours, hubs and kernel means. Memory is a few blocks, whatever N is; products are float32,
-sums float64. Four passes (each modality against itself and against the other) serve all of
-retrieval, mixing, uniformity and MMD.
+A pass takes everything from a block of cosines at once: histogram, ranks, nearest neighbours, hubs
+and kernel means. Memory is a few blocks, whatever N is; products are float32, sums float64.
 """
 
 from dataclasses import dataclass
@@ -29,7 +27,7 @@ class Comparison:
 
     Attributes:
         histogram: (2000,) number of cosines of i != j per 0.001 from -1 to 1.
-        lowest: Smallest cosine of i != j.
+        lowest: Smallest cosine of all.
         closer: (N,) number of rows j != i closer to query i than its partner; a tie counts half.
         nearest: (N, k) largest cosines, descending. The partner takes part, the query itself not.
         occurrences: (N,) number of queries that have this row among their k nearest.
@@ -72,12 +70,17 @@ class Comparisons:
         return {"video_to_text": self.video_to_text, "text_to_video": self.text_to_video}
 
     @property
+    def by_query(self) -> dict[str, tuple[Comparison, Comparison]]:
+        """The passes of each modality's queries: against itself, against the other one."""
+        return {
+            "video": (self.video, self.video_to_text),
+            "text": (self.text, self.text_to_video),
+        }
+
+    @property
     def mixed_ranks(self) -> dict[str, FloatArray]:
         """(N,) rank of each row's partner among all 2N - 1 others, by the query's modality."""
-        return {
-            "video": self.video.closer + self.video_to_text.closer + 1,
-            "text": self.text.closer + self.text_to_video.closer + 1,
-        }
+        return {name: own.closer + other.closer + 1 for name, (own, other) in self.by_query.items()}
 
     def same_modality_share(self) -> FloatArray:
         """(N,) share of the k nearest among all 2N - 1 others that are of the own modality.
@@ -88,7 +91,7 @@ class Comparisons:
         """
         k = self.video.nearest.shape[1]
         shares = []
-        for own, other in ((self.video, self.video_to_text), (self.text, self.text_to_video)):
+        for own, other in self.by_query.values():
             both = np.concatenate([own.nearest, other.nearest], axis=1)
             closest = np.argsort(-both, axis=1, kind="stable")[:, :k]
             shares.append((closest < k).mean(axis=1))
@@ -109,7 +112,7 @@ class Comparisons:
 
 def compare_all(pairs: Pairs) -> Comparisons:
     """Runs the four passes, for nearest-neighbour lists of 10 (N - 1 where that is less)."""
-    paired = np.einsum("nd,nd->n", pairs.video, pairs.text)
+    paired = np.vecdot(pairs.video, pairs.text)
     video, text = pairs.video.astype(np.float32), pairs.text.astype(np.float32)
     widths = (2.0, 1 / median_squared_distance(pairs))
     compare = partial(_compare, paired=paired, widths=widths)
@@ -157,24 +160,20 @@ def _compare(
     kernels = np.empty((len(widths), n))
     lowest = np.inf
     for start in range(0, n, block_rows):
-        rows = slice(start, min(start + block_rows, n))
-        local = np.arange(rows.stop - start)
-        diagonal = (local, local + start)
+        rows = slice(start, start + block_rows)
         cosines = queries[rows] @ gallery.T
-
-        indices = ((cosines + np.float32(1)) * np.float32(1 / BIN_WIDTH)).astype(np.intp)
-        np.clip(indices, 0, BINS - 1, out=indices)
-        histogram += np.bincount(indices.ravel(), minlength=BINS)
-        histogram -= np.bincount(indices[diagonal], minlength=BINS)
-        for index, width in enumerate(widths):
-            kernel = np.exp((cosines - np.float32(1)) * np.float32(2 * width))
-            total = kernel.sum(axis=1, dtype=np.float64) - kernel[diagonal]
-            kernels[index, rows] = total / (n - 1)
-
-        own = cosines[diagonal]
-        cosines[diagonal] = np.inf
         lowest = min(lowest, float(cosines.min()))
-        cosines[diagonal] = -np.inf
+        local = np.arange(len(cosines))
+        diagonal = (local, local + start)
+        own = cosines[diagonal]
+        cosines[diagonal] = -np.inf  # i = j: in the lowest bin, kernel 0, never closer
+
+        bins = np.clip((cosines + 1) * (1 / BIN_WIDTH), 0, BINS - 1).astype(np.intp)
+        histogram += np.bincount(bins.ravel(), minlength=BINS)
+        histogram[0] -= len(cosines)
+        for index, width in enumerate(widths):
+            kernel = np.exp((cosines - 1) * (2 * width))
+            kernels[index, rows] = kernel.sum(axis=1, dtype=np.float64) / (n - 1)
         partner = paired[rows, None].astype(np.float32)
         above = (cosines > partner + TIE).sum(axis=1) + (cosines >= partner - TIE).sum(axis=1)
         closer[rows] = above / 2

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from gap_assets.gap.analysis import analyse
 from gap_assets.gap.inputs import Pairs, check_pairs
 from gap_assets.gap.pages import data_uri, render, words, write_atomically
+from gap_assets.gap.pairwise import compare_all
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.sources import MetricRow, Plan, Sources
+from gap_assets.gap.spectra import shapes
 from gap_assets.gap.verdict import (
     Numbers,
     mean_and_spread,
@@ -83,7 +84,9 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     pairs = check_pairs(video[present], text[present])
     numbers = Numbers(inputs.rows, plan)
     given = Material(
-        analysis=analyse(pairs, seed=plan.seed),
+        pairs=pairs,
+        comparisons=compare_all(pairs),
+        shapes=shapes(pairs),
         numbers=numbers,
         projections=inputs.projections,
         points=inputs.projections.place(pairs.video, pairs.text),
@@ -106,7 +109,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         n=len(pairs),
         seeds=len(numbers.untrained("centroid_gap")),
         exhibits=exhibits(given),
-        gallery=_gallery(inputs, given.analysis.comparisons.paired, np.flatnonzero(present)),
+        gallery=_gallery(inputs, given.comparisons.paired, np.flatnonzero(present)),
         everything=[(row.metric, with_interval(row), row.n) for row in numbers.main()],
     )
     content = {**said, "plan": asdict(plan), "metrics": [asdict(row) for row in inputs.rows]}

@@ -12,12 +12,11 @@ from itertools import combinations
 
 import numpy as np
 
-from gap_assets.gap.analysis import analyse
 from gap_assets.gap.inputs import MIN_PAIRS, AnyFloats, check_pairs
 from gap_assets.gap.interventions import MEASURES, UNSHIFTED, intervene, loss_landscape
 from gap_assets.gap.moments import closed_form
 from gap_assets.gap.resampling import bootstrap_weights
-from gap_assets.gap.scorecard import Metric, metrics, summarise
+from gap_assets.gap.scorecard import Metric, scorecard, summarise
 
 FRAMES = "frames"
 NOISE = "noise"
@@ -132,14 +131,11 @@ def _rows(
 
 
 def _full(video: AnyFloats, text: AnyFloats, plan: Plan, *, main: bool) -> Iterator[Metric]:
-    pairs = check_pairs(video, text)
-    yield from metrics(
-        analyse(pairs, seed=plan.seed),
-        seed=plan.seed,
-        bootstraps=plan.bootstraps,
-        permutations=plan.permutations,
+    yield from scorecard(
+        video, text, seed=plan.seed, bootstraps=plan.bootstraps, permutations=plan.permutations
     )
     if main:
+        pairs = check_pairs(video, text)
         landscape = loss_landscape(pairs, logit_scale=plan.logit_scale)
         for scale, losses, shift in zip(
             landscape.inverse_temperatures, landscape.losses, landscape.best_shifts(), strict=True

@@ -109,7 +109,7 @@ def gap_axis(given: Material) -> Exhibit:
 
 def histograms(given: Material) -> Exhibit:
     """Cosines within videos, within texts, of mismatched and of matched pairs, on one axis."""
-    passes, numbers = given.analysis.comparisons, given.numbers
+    passes, numbers = given.comparisons, given.numbers
     paired = np.histogram(passes.paired, bins=BINS, range=(-1, 1))[0]
     curves = {
         "cone_video": ("within video", VIDEO, passes.video.histogram),
@@ -153,7 +153,7 @@ def histograms(given: Material) -> Exhibit:
 
 def stability(given: Material) -> Exhibit:
     """Small multiples of UMAP: the same data, other seeds and neighbourhood sizes."""
-    pairs = given.analysis.pairs.take(_spaced(len(given.analysis.pairs), STABILITY_PAIRS))
+    pairs = given.pairs.take(_spaced(len(given.pairs), STABILITY_PAIRS))
     rows = np.concatenate([pairs.video, pairs.text])
     most, usual = len(rows) - 1, given.projections.neighbors
     sizes = sorted({min(usual, most), min(usual * 3, most)})

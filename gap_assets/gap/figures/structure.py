@@ -39,7 +39,7 @@ LOOKS = (  # of the measures of an intervention
 
 def landscape(given: Material) -> Exhibit:
     """Contrastive loss over the gap that a shift leaves, each temperature on its own scale."""
-    pairs = given.analysis.pairs
+    pairs = given.pairs
     found = loss_landscape(pairs, logit_scale=given.numbers.plan.logit_scale)
     scales, gaps = found.inverse_temperatures, found.gaps
     figure, axes = panel(WIDE)
@@ -69,7 +69,7 @@ def landscape(given: Material) -> Exhibit:
 
 def interventions(given: Material) -> Exhibit | None:
     """Gap, mixing and recall on held-out videos: shifting and centring, and dropping dimensions."""
-    outcomes = intervene(given.analysis.pairs, seed=given.numbers.plan.seed)
+    outcomes = intervene(given.pairs, seed=given.numbers.plan.seed)
     if not outcomes:
         return None
     shifts, (centred,), drops = (
@@ -103,7 +103,7 @@ def _measures(axes: Axes, x: Sequence[float], outcomes: Sequence[Outcome]) -> No
 
 def dimensions(given: Material) -> Exhibit:
     """Cumulative shares of the squared gap over coordinates, and of variance over directions."""
-    shape, numbers, n = given.analysis.shapes, given.numbers, len(given.analysis.pairs)
+    shape, numbers, n = given.shapes, given.numbers, len(given.pairs)
     gap = shape.gap
     left, axes = panel()
     shares = np.sort(gap**2)[::-1].cumsum() / max(float(gap @ gap), 1e-12)
@@ -148,7 +148,7 @@ def dimensions(given: Material) -> Exhibit:
 
 def retrieval(given: Material) -> Exhibit:
     """Share of queries whose match is within rank k, and how often each row is retrieved."""
-    passes = given.analysis.comparisons
+    passes = given.comparisons
     mixed, n, k = passes.mixed_ranks, len(passes.paired), passes.video.nearest.shape[1]
     left, axes = panel()
     rank = np.unique(np.geomspace(1, 2 * n - 1, 200).round())

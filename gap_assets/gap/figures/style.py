@@ -12,11 +12,12 @@ from matplotlib import rc_context  # noqa: TID253
 from matplotlib.axes import Axes  # noqa: TID253
 from matplotlib.figure import Figure  # noqa: TID253
 
-from gap_assets.gap.analysis import Analysis
-from gap_assets.gap.inputs import FloatArray
+from gap_assets.gap.inputs import FloatArray, Pairs
 from gap_assets.gap.pages import data_uri, words
+from gap_assets.gap.pairwise import Comparisons
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.sources import Sources
+from gap_assets.gap.spectra import Shapes
 from gap_assets.gap.verdict import Numbers
 
 # Red for video and blue for text as in the paper, in shades that differ in lightness as well.
@@ -36,14 +37,16 @@ class Material:
     """What the figures are drawn from.
 
     Attributes:
-        analysis: Of the main pair of sources.
+        pairs: Of the main sources, with the passes over all pairs of rows, and their shapes.
         numbers: The rows of `gap_metrics`.
         projections: Fitted on these or earlier videos.
-        points: Method to the coordinates (2N, 2) of the analysed pairs, videos before texts.
+        points: Method to the coordinates (2N, 2) of the pairs, videos before texts.
         sources: The trained network's embeddings.
     """
 
-    analysis: Analysis
+    pairs: Pairs
+    comparisons: Comparisons
+    shapes: Shapes
     numbers: Numbers
     projections: ProjectionModel
     points: Mapping[str, FloatArray]

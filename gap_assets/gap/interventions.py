@@ -106,22 +106,19 @@ def intervene(pairs: Pairs, *, seed: int = 0) -> list[Outcome]:
         return []
     fit, judge = halves(len(pairs), seed=seed)
     held_out = pairs.take(judge[:JUDGED])
-    video, text = held_out.video, held_out.text
     means = pairs.video[fit].mean(axis=0), pairs.text[fit].mean(axis=0)
     gap = means[0] - means[1]
     outcomes = [
         _outcome("shift", amount, shifted(held_out, amount, gap))
         for amount in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
     ]
-    centred = Pairs(unit_rows(video - means[0]), unit_rows(text - means[1]))
+    centred = Pairs(unit_rows(held_out.video - means[0]), unit_rows(held_out.text - means[1]))
     outcomes.append(_outcome("centring", 1, centred))
     by_size = np.argsort(-np.abs(gap))
-    count = 1
-    while count <= len(gap) // 4:
-        kept = np.sort(by_size[count:])
-        dropped = Pairs(unit_rows(video[:, kept]), unit_rows(text[:, kept]))
-        outcomes.append(_outcome("dropping", count, dropped))
-        count *= 2
+    for exponent in range((len(gap) // 4).bit_length()):
+        kept = np.sort(by_size[2**exponent :])
+        dropped = Pairs(unit_rows(held_out.video[:, kept]), unit_rows(held_out.text[:, kept]))
+        outcomes.append(_outcome("dropping", 2**exponent, dropped))
     return outcomes
 
 

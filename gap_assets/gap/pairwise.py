@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from gap_assets.gap.inputs import FloatArray, Pairs
+from gap_assets.gap.inputs import FloatArray, Pairs, evenly_spaced
 
 BLOCK_CELLS = 1 << 22  # cosines per block: 16 MiB of float32 and some 60 MiB of intermediates
 BIN_WIDTH = 0.001
@@ -131,7 +131,7 @@ def median_squared_distance(pairs: Pairs) -> float:
 
     At least 1e-3: below it float32 cosines carry no distance.
     """
-    chosen = np.linspace(0, len(pairs) - 1, min(len(pairs), BANDWIDTH_SAMPLE)).astype(np.intp)
+    chosen = evenly_spaced(len(pairs), BANDWIDTH_SAMPLE)
     rows = np.concatenate([pairs.video[chosen], pairs.text[chosen]])
     cosines = (rows @ rows.T)[np.triu_indices(len(rows), 1)]
     return float(max(np.median(2 - 2 * cosines), 1e-3))

@@ -53,25 +53,21 @@ class Material:
     sources: Sources
 
 
-@dataclass(frozen=True)
-class Exhibit:
-    """A figure: title, caption, and for each panel its alternative text and data URI.
-
-    `wide`: too wide to be legible at the width of a phone.
-    """
-
-    title: str
-    caption: str
-    panels: tuple[tuple[str, str], ...]
-    wide: bool
+Exhibit = dict[str, Any]  # what the page's template reads of a figure
 
 
 def exhibit(key: str, panels: Mapping[str, Figure], **numbers: object) -> Exhibit:
-    """The panels by their alternative text, with the words of `templates/figures.toml`."""
-    images = tuple((alt, data_uri(svg(panel), "image/svg+xml")) for alt, panel in panels.items())
+    """The panels by their alternative text, with the words of `templates/figures.toml`.
+
+    `wide` are those too wide to be legible at the width of a phone.
+    """
     entry = words("figures")[key]
-    wide = any(panel.get_figwidth() > PANEL[0] for panel in panels.values())
-    return Exhibit(entry["title"], entry["caption"].format(**numbers), images, wide)
+    return {
+        "title": entry["title"],
+        "caption": entry["caption"].format(**numbers),
+        "panels": {alt: data_uri(svg(panel), "image/svg+xml") for alt, panel in panels.items()},
+        "wide": any(panel.get_figwidth() > PANEL[0] for panel in panels.values()),
+    }
 
 
 def panel(size: tuple[float, float] = PANEL) -> tuple[Figure, Axes]:

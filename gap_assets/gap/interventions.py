@@ -32,17 +32,11 @@ def shifted(pairs: Pairs, amount: float, gap: FloatArray) -> Pairs:
 
 @dataclass(frozen=True)
 class LossLandscape:
-    """Contrastive loss over the S shifts `SHIFTS`; 0 is the data as it is.
+    """Contrastive loss over the S shifts `SHIFTS`; 0 is the data as it is."""
 
-    Attributes:
-        gaps: (S,) gap that remains, negative where the centroids have changed sides.
-        inverse_temperatures: (T,) logit scales.
-        losses: (T, S) in nats, symmetric InfoNCE in batches of 50.
-    """
-
-    gaps: FloatArray
-    inverse_temperatures: tuple[float, ...]
-    losses: FloatArray
+    gaps: FloatArray  # (S,) gap that remains, negative where the centroids have changed sides
+    inverse_temperatures: tuple[float, ...]  # (T,) logit scales
+    losses: FloatArray  # (T, S) in nats, symmetric InfoNCE in batches of 50
 
     def best_shifts(self) -> FloatArray:
         """(T,) shift of the smallest loss per temperature."""
@@ -81,22 +75,13 @@ def contrastive_losses(pairs: Pairs, inverse_temperatures: Sequence[float]) -> l
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an intervention leaves, measured on held-out videos.
+    """What an intervention leaves, measured on n held-out videos."""
 
-    Attributes:
-        kind: `shift`, `centring` or `dropping`.
-        amount: Part of the gap vector, or number of dimensions.
-        centroid_gap_debiased: Gap that is left, free of the noise of the held-out half.
-        knn_same_modality: Share of the 10 nearest that are of the own modality.
-        recall_at_1: Mean of both directions.
-        n: Videos judged.
-    """
-
-    kind: str
-    amount: float
-    centroid_gap_debiased: float
-    knn_same_modality: float
-    recall_at_1: float
+    kind: str  # "shift", "centring" or "dropping"
+    amount: float  # part of the gap vector, or number of dimensions
+    centroid_gap_debiased: float  # free of the noise of the held-out half
+    knn_same_modality: float  # share of the 10 nearest that are of the own modality
+    recall_at_1: float  # mean of both directions
     n: int
 
 
@@ -125,12 +110,11 @@ def intervene(pairs: Pairs, *, seed: int = 0) -> list[Outcome]:
 def _outcome(kind: str, amount: float, pairs: Pairs) -> Outcome:
     moments = closed_form(pairs.video, pairs.text, weights=np.ones((1, len(pairs))))
     passes = compare_all(pairs)
-    hits = [across.closer < 1 for across in passes.directions.values()]
     return Outcome(
         kind=kind,
         amount=amount,
         centroid_gap_debiased=float(moments["centroid_gap_debiased"][0]),
         knn_same_modality=float(passes.same_modality_share().mean()),
-        recall_at_1=float(np.mean(hits)),
+        recall_at_1=float(np.mean([way.closer < 1 for way in passes.directions.values()])),
         n=len(pairs),
     )

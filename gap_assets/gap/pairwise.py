@@ -4,6 +4,7 @@ A pass takes everything from a block of cosines at once: histogram, ranks, neare
 and kernel means. Memory is a few blocks, whatever N is; products are float32, sums float64.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,23 +24,14 @@ GALLERY, GALLERY_DRAWS = 1000, 20
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one pass of N queries against the N rows of a gallery leaves behind.
+    """What one pass of N queries against the N rows of a gallery leaves behind."""
 
-    Attributes:
-        histogram: (2000,) number of cosines of i != j per 0.001 from -1 to 1.
-        lowest: Smallest cosine of all.
-        closer: (N,) number of rows j != i closer to query i than its partner; a tie counts half.
-        nearest: (N, k) largest cosines, descending. The partner takes part, the query itself not.
-        occurrences: (N,) number of queries that have this row among their k nearest.
-        kernels: (number of widths, N) mean over j != i of exp(-width * squared distance).
-    """
-
-    histogram: NDArray[np.int64]
-    lowest: float
-    closer: FloatArray
-    nearest: FloatArray
-    occurrences: NDArray[np.int64]
-    kernels: FloatArray
+    histogram: NDArray[np.int64]  # (2000,) number of cosines of i != j per 0.001 from -1 to 1
+    lowest: float  # smallest cosine of all
+    closer: FloatArray  # (N,) rows j != i closer to query i than its partner; a tie counts half
+    nearest: FloatArray  # (N, k) largest cosines, descending; of the partner too, not of itself
+    occurrences: NDArray[np.int64]  # (N,) queries that have this row among their k nearest
+    kernels: FloatArray  # (widths, N) mean over j != i of exp(-width * squared distance)
 
     def quantile(self, q: float) -> float:
         """Quantile of the cosines to within half a bin (0.0005)."""
@@ -51,17 +43,15 @@ class Comparison:
 class Comparisons:
     """The four passes over one set of pairs, and what follows from two of them together.
 
-    Attributes:
-        paired: (N,) cosine of each video with its own text.
-        widths: Of the kernels: 2 for uniformity (Wang and Isola 2020), and 1 / median squared
-            distance for MMD.
+    Kernels have two widths: 2 for uniformity (Wang and Isola 2020), 1 / median squared distance for
+    MMD.
     """
 
     video: Comparison
     text: Comparison
     video_to_text: Comparison
     text_to_video: Comparison
-    paired: FloatArray
+    paired: FloatArray  # (N,) cosine of each video with its own text
     widths: tuple[float, float]
 
     @property
@@ -144,14 +134,7 @@ def _compare(
     paired: FloatArray,
     widths: tuple[float, ...],
 ) -> Comparison:
-    """One pass; `gallery is queries` compares a modality with itself.
-
-    Args:
-        queries: (N, D) unit rows.
-        gallery: (N, D) unit rows.
-        paired: (N,) cosine of each query with its partner in the other modality.
-        widths: Kernel widths.
-    """
+    """One pass over unit rows (N, D); `gallery is queries` compares a modality with itself."""
     n = len(queries)
     k, block_rows = min(NEIGHBOURS, n - 1), max(1, BLOCK_CELLS // n)
     histogram = np.zeros(BINS, dtype=np.int64)
@@ -205,11 +188,15 @@ def hubness(occurrences: NDArray[np.int64]) -> dict[str, float]:
 def recall_in_galleries(queries: FloatArray, gallery: FloatArray, *, seed: int) -> float:
     """Recall at 1 in random galleries of 1,000, comparable across data sets; mean of 20 draws.
 
+    NaN where there are not more rows than that.
+
     Args:
-        queries: (N, D) unit rows, N > 1,000.
+        queries: (N, D) unit rows.
         gallery: (N, D) unit rows; row i is the match of query i.
         seed: Of the draws.
     """
+    if len(queries) <= GALLERY:
+        return math.nan
     rng = np.random.default_rng(seed)
     hits = []
     for _ in range(GALLERY_DRAWS):

@@ -21,13 +21,7 @@ from gap_assets.gap.inputs import (
     load_embeddings,
 )
 from gap_assets.gap.moments import closed_form
-from gap_assets.gap.pairwise import (
-    GALLERY,
-    Comparisons,
-    compare_all,
-    hubness,
-    recall_in_galleries,
-)
+from gap_assets.gap.pairwise import Comparisons, compare_all, hubness, recall_in_galleries
 from gap_assets.gap.resampling import bootstrap_weights, interval, sign_flip_test, split_half_gaps
 from gap_assets.gap.separability import (
     MIN_PAIRS_FOR_HALVES,
@@ -176,11 +170,10 @@ def _singles(
         yield f"median_rank_{direction}", np.median(across.closer + 1)
         for name, value in hubness(across.occurrences).items():
             yield f"{name}_{direction}", value
-    if n > GALLERY:
-        for direction in passes.directions:
-            queries, gallery = (rows[name] for name in direction.split("_to_"))
-            recall = recall_in_galleries(queries, gallery, seed=seed)
-            yield f"recall_at_1_of_1000_{direction}", recall
+    for direction in passes.directions:
+        queries, gallery = (rows[name] for name in direction.split("_to_"))
+        recall = recall_in_galleries(queries, gallery, seed=seed)
+        yield f"recall_at_1_of_1000_{direction}", recall
     if scores is not None:
         from sklearn.metrics import roc_auc_score
 

@@ -151,7 +151,7 @@ def stability(given: style.Material) -> style.Exhibit:
     figure = Figure(figsize=(style.WIDE[0], 2.6 * len(sizes)), layout="constrained")
     grid = figure.subplots(len(sizes), 3, squeeze=False)
     for (row, seed), axes in np.ndenumerate(grid):
-        points, _ = fit_umap(rows, seed=seed, neighbors=sizes[row])
+        points = fit_umap(rows, seed=seed, neighbors=sizes[row]).embedding_.astype(np.float64)
         _draw_pairs(axes, points, size=7)
         video, text = np.split(points, 2)
         apart = np.linalg.norm(video.mean(axis=0) - text.mean(axis=0))
@@ -170,13 +170,10 @@ def preview(given: style.Material) -> bytes:
     gap = given.numbers.value("centroid_gap")
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for axes, name, title in (
-        (left, "umap", "UMAP"),
-        (right, "gap_axis", f"along the gap: {gap:.3f}"),
-    ):
-        _draw_pairs(style.plain(axes), given.points[name])
-        axes.set(title=title)
-    left.set(xticks=[], yticks=[])
+    _draw_pairs(style.plain(left), given.points["umap"])
+    left.set(title="UMAP", xticks=[], yticks=[])
+    _draw_pairs(style.plain(right), given.points["gap_axis"])
+    right.set(title=f"along the gap: {gap:.3f}")
     _draw_centroids(right, given.points["gap_axis"])
     left.legend(frameon=False)
     drawn, small = io.BytesIO(), io.BytesIO()

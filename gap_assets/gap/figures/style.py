@@ -34,23 +34,15 @@ WIDE = (8.2, 3.6)
 
 @dataclass(frozen=True)
 class Material:
-    """What the figures are drawn from.
+    """What the figures are drawn from."""
 
-    Attributes:
-        pairs: Of the main sources, with the passes over all pairs of rows, and their shapes.
-        numbers: The rows of `gap_metrics`.
-        projections: Fitted on these or earlier videos.
-        points: Method to the coordinates (2N, 2) of the pairs, videos before texts.
-        sources: The trained network's embeddings.
-    """
-
-    pairs: Pairs
+    pairs: Pairs  # of the main sources
     comparisons: Comparisons
     shapes: Shapes
     numbers: Numbers
-    projections: ProjectionModel
-    points: Mapping[str, FloatArray]
-    sources: Sources
+    projections: ProjectionModel  # fitted on these or earlier videos
+    points: Mapping[str, FloatArray]  # method to coordinates (2N, 2) of the pairs, videos first
+    sources: Sources  # the trained network's embeddings
 
 
 Exhibit = dict[str, Any]  # what the page's template reads of a figure

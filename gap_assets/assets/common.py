@@ -92,6 +92,6 @@ def main_pair(
     text = corpus.sources.texts.get(statistics.text_source)
     if video is None or text is None:
         return [], np.empty((0, 1)), np.empty((0, 1))
-    present = ~np.isnan(video).any(axis=1) & ~np.isnan(text).any(axis=1)
+    present = both_present(video, text)
     ids = [corpus.video_ids[i] for i in np.flatnonzero(present)]
-    return ids, *both_present(video, text)
+    return ids, video[present], text[present]

@@ -1,10 +1,10 @@
 """The modality gap and the cone effect of paired embeddings: numbers, tests, pictures, report.
 
 Arrays and dataclasses in, dataclasses and files out; neither Dagster nor a database. The road
-through the package: `inputs` checks the pairs, `analysis` computes what is expensive once (from
-`moments`, `pairwise`, `spectra`, `separability`), `scorecard` names the numbers and gives them
-intervals by `resampling`, `interventions` tampers with the gap, `sources` compares every pair of
-sources for the warehouse, `projections` and `figures` draw, `report` and `comparison` write pages.
+through the package: `inputs` checks the pairs; `moments`, `pairwise`, `spectra` and `separability`
+measure; `scorecard` names the numbers and gives them intervals by `resampling`; `interventions`
+tampers with the gap; `sources` compares every pair of sources for the warehouse; `projections` and
+`figures` draw; `report` and `comparison` write pages.
 """
 
 from gap_assets.gap.inputs import GapInputError, Pairs, check_pairs, load_embeddings

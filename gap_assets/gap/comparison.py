@@ -32,23 +32,22 @@ def compare_reports(first: Path, second: Path, *, into: Path) -> Path:
     from gap_assets.gap.figures.controls import intervals
     from gap_assets.gap.figures.style import PAIRED, TEXT, svg
 
+    names = [path.parent.parent.name for path in (first, second)]
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in (first, second)]
-    sides = {
-        f"{letter}: {path.parent.parent.name}": _numbers(content)
-        for letter, path, content in zip("AB", (first, second), contents, strict=True)
-    }
-    a, b = sides.values()
-    figure = intervals(
-        {
-            key: {label: side.find(name) for label, side in sides.items()}
-            for key, name in KEY.items()
-        },
-        colours=dict(zip(sides, (PAIRED, TEXT), strict=True)),
+    a, b = (
+        Numbers([MetricRow(**row) for row in content["metrics"]], Plan(**content["plan"]))
+        for content in contents
     )
+    labels = [f"{letter}: {name}" for letter, name in zip("AB", names, strict=True)]
+    key = {
+        title: dict(zip(labels, (a.find(name), b.find(name)), strict=True))
+        for title, name in KEY.items()
+    }
+    figure = intervals(key, colours=dict(zip(labels, (PAIRED, TEXT), strict=True)))
     page = render(
         "comparison.html.j2",
-        title=" and ".join(path.parent.parent.name for path in (first, second)),
-        sides=[(label, c["verdict"]) for label, c in zip(sides, contents, strict=True)],
+        title=" and ".join(names),
+        sides=[(label, c["verdict"]) for label, c in zip(labels, contents, strict=True)],
         warnings=list(_warnings(a, b)),
         facts=list(_facts(*(content["facts"] for content in contents))),
         picture=data_uri(svg(figure), "image/svg+xml"),
@@ -58,10 +57,6 @@ def compare_reports(first: Path, second: Path, *, into: Path) -> Path:
         },
     )
     return write_atomically(into / "comparison.html", page)
-
-
-def _numbers(content: Mapping[str, Any]) -> Numbers:
-    return Numbers([MetricRow(**row) for row in content["metrics"]], Plan(**content["plan"]))
 
 
 def _warnings(a: Numbers, b: Numbers) -> Iterator[str]:

@@ -5,7 +5,7 @@ sentence; what is merely remarkable (duplicates, a constant modality) becomes a 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,11 @@ def unit_rows(embeddings: AnyFloats) -> FloatArray:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
+def evenly_spaced(n: int, most: int) -> NDArray[np.intp]:
+    """At most so many of n indices, evenly spaced."""
+    return np.linspace(0, n - 1, min(n, most)).astype(np.intp)
+
+
 def duplicate_share(embeddings: AnyFloats) -> float:
     """Share of rows that repeat an earlier row to five decimals."""
     distinct = {row.tobytes() for row in np.round(embeddings, 5) + 0.0}
@@ -83,8 +88,8 @@ def check_pairs(video: AnyFloats, text: AnyFloats) -> Pairs:
         raise GapInputError(
             f"{len(video)} pairs are too few: the metrics need at least {MIN_PAIRS}."
         )
-    pairs = Pairs(unit_rows(video), unit_rows(text))
-    return replace(pairs, warnings=tuple(_remarks(pairs)))
+    video, text = unit_rows(video), unit_rows(text)
+    return Pairs(video, text, (*_remarks("video", video), *_remarks("text", text)))
 
 
 def load_embeddings(path: Path) -> AnyFloats:
@@ -123,15 +128,14 @@ def _check_rows(name: str, rows: AnyFloats) -> None:
         )
 
 
-def _remarks(pairs: Pairs) -> Iterator[str]:
-    for name, rows in (("video", pairs.video), ("text", pairs.text)):
-        if np.ptp(rows, axis=0).max() < 1e-5:
-            yield (
-                f"All {name} embeddings are the same vector: its cone is 1 by construction, and "
-                "spectra and retrieval mean nothing."
-            )
-        elif (share := duplicate_share(rows)) > 0:
-            yield (
-                f"{share:.1%} of the {name} embeddings repeat another one: this raises the {name} "
-                "cone, and retrieval counts ties as half a rank."
-            )
+def _remarks(name: str, rows: FloatArray) -> Iterator[str]:
+    if np.ptp(rows, axis=0).max() < 1e-5:
+        yield (
+            f"All {name} embeddings are the same vector: its cone is 1 by construction, and "
+            "spectra and retrieval mean nothing."
+        )
+    elif (share := duplicate_share(rows)) > 0:
+        yield (
+            f"{share:.1%} of the {name} embeddings repeat another one: this raises the {name} "
+            "cone, and retrieval counts ties as half a rank."
+        )

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gap_assets.gap.analysis import MIN_PAIRS_FOR_HALVES, halves
 from gap_assets.gap.inputs import FloatArray, Pairs, unit_rows
 from gap_assets.gap.moments import closed_form
 from gap_assets.gap.pairwise import compare_all
+from gap_assets.gap.separability import MIN_PAIRS_FOR_HALVES, halves
 
 SHIFTS = np.arange(-10, 21) / 20
 UNSHIFTED = 10  # where SHIFTS is 0
@@ -32,17 +32,11 @@ def shifted(pairs: Pairs, amount: float, gap: FloatArray) -> Pairs:
 
 @dataclass(frozen=True)
 class LossLandscape:
-    """Contrastive loss over the S shifts `SHIFTS`; 0 is the data as it is.
+    """Contrastive loss over the S shifts `SHIFTS`; 0 is the data as it is."""
 
-    Attributes:
-        gaps: (S,) gap that remains, negative where the centroids have changed sides.
-        inverse_temperatures: (T,) logit scales.
-        losses: (T, S) in nats, symmetric InfoNCE in batches of 50.
-    """
-
-    gaps: FloatArray
-    inverse_temperatures: tuple[float, ...]
-    losses: FloatArray
+    gaps: FloatArray  # (S,) gap that remains, negative where the centroids have changed sides
+    inverse_temperatures: tuple[float, ...]  # (T,) logit scales
+    losses: FloatArray  # (T, S) in nats, symmetric InfoNCE in batches of 50
 
     def best_shifts(self) -> FloatArray:
         """(T,) shift of the smallest loss per temperature."""
@@ -81,22 +75,13 @@ def contrastive_losses(pairs: Pairs, inverse_temperatures: Sequence[float]) -> l
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an intervention leaves, measured on held-out videos.
+    """What an intervention leaves, measured on n held-out videos."""
 
-    Attributes:
-        kind: `shift`, `centring` or `dropping`.
-        amount: Part of the gap vector, or number of dimensions.
-        centroid_gap_debiased: Gap that is left, free of the noise of the held-out half.
-        knn_same_modality: Share of the 10 nearest that are of the own modality.
-        recall_at_1: Mean of both directions.
-        n: Videos judged.
-    """
-
-    kind: str
-    amount: float
-    centroid_gap_debiased: float
-    knn_same_modality: float
-    recall_at_1: float
+    kind: str  # "shift", "centring" or "dropping"
+    amount: float  # part of the gap vector, or number of dimensions
+    centroid_gap_debiased: float  # free of the noise of the held-out half
+    knn_same_modality: float  # share of the 10 nearest that are of the own modality
+    recall_at_1: float  # mean of both directions
     n: int
 
 
@@ -106,34 +91,30 @@ def intervene(pairs: Pairs, *, seed: int = 0) -> list[Outcome]:
         return []
     fit, judge = halves(len(pairs), seed=seed)
     held_out = pairs.take(judge[:JUDGED])
-    video, text = held_out.video, held_out.text
     means = pairs.video[fit].mean(axis=0), pairs.text[fit].mean(axis=0)
     gap = means[0] - means[1]
     outcomes = [
         _outcome("shift", amount, shifted(held_out, amount, gap))
         for amount in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
     ]
-    centred = Pairs(unit_rows(video - means[0]), unit_rows(text - means[1]))
+    centred = Pairs(unit_rows(held_out.video - means[0]), unit_rows(held_out.text - means[1]))
     outcomes.append(_outcome("centring", 1, centred))
     by_size = np.argsort(-np.abs(gap))
-    count = 1
-    while count <= len(gap) // 4:
-        kept = np.sort(by_size[count:])
-        dropped = Pairs(unit_rows(video[:, kept]), unit_rows(text[:, kept]))
-        outcomes.append(_outcome("dropping", count, dropped))
-        count *= 2
+    for exponent in range((len(gap) // 4).bit_length()):
+        kept = np.sort(by_size[2**exponent :])
+        dropped = Pairs(unit_rows(held_out.video[:, kept]), unit_rows(held_out.text[:, kept]))
+        outcomes.append(_outcome("dropping", 2**exponent, dropped))
     return outcomes
 
 
 def _outcome(kind: str, amount: float, pairs: Pairs) -> Outcome:
     moments = closed_form(pairs.video, pairs.text, weights=np.ones((1, len(pairs))))
     passes = compare_all(pairs)
-    hits = [across.closer < 1 for across in passes.directions.values()]
     return Outcome(
         kind=kind,
         amount=amount,
         centroid_gap_debiased=float(moments["centroid_gap_debiased"][0]),
         knn_same_modality=float(passes.same_modality_share().mean()),
-        recall_at_1=float(np.mean(hits)),
+        recall_at_1=float(np.mean([way.closer < 1 for way in passes.directions.values()])),
         n=len(pairs),
     )

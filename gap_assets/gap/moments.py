@@ -1,8 +1,7 @@
 """The gap, the cones and their kin in closed form: O(N D), no N x N matrix.
 
 Everything here is a function of weighted sums over videos, so one implementation serves the value
-(weights of one) and the bootstrap (multinomial counts). Quantities that need every pair of rows
-live in `pairwise`, those that need a covariance in `spectra`.
+(weights of one) and the bootstrap (multinomial counts).
 """
 
 import numpy as np
@@ -41,8 +40,8 @@ def closed_form(
     total = weights.sum(axis=1)
     distinct = total**2 - repeats
     sum_x, sum_y = weights @ video, weights @ text
-    within_x, within_y, across = _dot(sum_x, sum_x), _dot(sum_y, sum_y), _dot(sum_x, sum_y)
-    between = _dot(sum_x - sum_y, sum_x - sum_y)
+    within_x, within_y = _dot(sum_x, sum_x), _dot(sum_y, sum_y)
+    across, between = _dot(sum_x, sum_y), _dot(sum_x - sum_y, sum_x - sum_y)
     per_video = np.stack([dots, squared, np.sqrt(squared)], axis=1)
     paired, squared_distance, distance = (weights @ per_video / total[:, None]).T
     with np.errstate(invalid="ignore", divide="ignore"):  # NaN where one video holds all weight

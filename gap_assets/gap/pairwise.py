@@ -1,18 +1,17 @@
 """What needs every pair of rows: one pass of queries against a gallery, in blocks.
 
-A pass computes a block of cosines once and takes everything from it: histogram, ranks, nearest
-neighbours, hubs and kernel means. Memory is a few blocks, whatever N is; products are float32,
-sums float64. Four passes (each modality against itself and against the other) serve all of
-retrieval, mixing, uniformity and MMD.
+A pass takes everything from a block of cosines at once: histogram, ranks, nearest neighbours, hubs
+and kernel means. Memory is a few blocks, whatever N is; products are float32, sums float64.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gap_assets.gap.inputs import FloatArray, Pairs
+from gap_assets.gap.inputs import FloatArray, Pairs, evenly_spaced
 
 BLOCK_CELLS = 1 << 22  # cosines per block: 16 MiB of float32 and some 60 MiB of intermediates
 BIN_WIDTH = 0.001
@@ -25,23 +24,14 @@ GALLERY, GALLERY_DRAWS = 1000, 20
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one pass of N queries against the N rows of a gallery leaves behind.
+    """What one pass of N queries against the N rows of a gallery leaves behind."""
 
-    Attributes:
-        histogram: (2000,) number of cosines of i != j per 0.001 from -1 to 1.
-        lowest: Smallest cosine of i != j.
-        closer: (N,) number of rows j != i closer to query i than its partner; a tie counts half.
-        nearest: (N, k) largest cosines, descending. The partner takes part, the query itself not.
-        occurrences: (N,) number of queries that have this row among their k nearest.
-        kernels: (number of widths, N) mean over j != i of exp(-width * squared distance).
-    """
-
-    histogram: NDArray[np.int64]
-    lowest: float
-    closer: FloatArray
-    nearest: FloatArray
-    occurrences: NDArray[np.int64]
-    kernels: FloatArray
+    histogram: NDArray[np.int64]  # (2000,) number of cosines of i != j per 0.001 from -1 to 1
+    lowest: float  # smallest cosine of all
+    closer: FloatArray  # (N,) rows j != i closer to query i than its partner; a tie counts half
+    nearest: FloatArray  # (N, k) largest cosines, descending; of the partner too, not of itself
+    occurrences: NDArray[np.int64]  # (N,) queries that have this row among their k nearest
+    kernels: FloatArray  # (widths, N) mean over j != i of exp(-width * squared distance)
 
     def quantile(self, q: float) -> float:
         """Quantile of the cosines to within half a bin (0.0005)."""
@@ -53,17 +43,15 @@ class Comparison:
 class Comparisons:
     """The four passes over one set of pairs, and what follows from two of them together.
 
-    Attributes:
-        paired: (N,) cosine of each video with its own text.
-        widths: Of the kernels: 2 for uniformity (Wang and Isola 2020), and 1 / median squared
-            distance for MMD.
+    Kernels have two widths: 2 for uniformity (Wang and Isola 2020), 1 / median squared distance for
+    MMD.
     """
 
     video: Comparison
     text: Comparison
     video_to_text: Comparison
     text_to_video: Comparison
-    paired: FloatArray
+    paired: FloatArray  # (N,) cosine of each video with its own text
     widths: tuple[float, float]
 
     @property
@@ -72,12 +60,17 @@ class Comparisons:
         return {"video_to_text": self.video_to_text, "text_to_video": self.text_to_video}
 
     @property
+    def by_query(self) -> dict[str, tuple[Comparison, Comparison]]:
+        """The passes of each modality's queries: against itself, against the other one."""
+        return {
+            "video": (self.video, self.video_to_text),
+            "text": (self.text, self.text_to_video),
+        }
+
+    @property
     def mixed_ranks(self) -> dict[str, FloatArray]:
         """(N,) rank of each row's partner among all 2N - 1 others, by the query's modality."""
-        return {
-            "video": self.video.closer + self.video_to_text.closer + 1,
-            "text": self.text.closer + self.text_to_video.closer + 1,
-        }
+        return {name: own.closer + other.closer + 1 for name, (own, other) in self.by_query.items()}
 
     def same_modality_share(self) -> FloatArray:
         """(N,) share of the k nearest among all 2N - 1 others that are of the own modality.
@@ -88,7 +81,7 @@ class Comparisons:
         """
         k = self.video.nearest.shape[1]
         shares = []
-        for own, other in ((self.video, self.video_to_text), (self.text, self.text_to_video)):
+        for own, other in self.by_query.values():
             both = np.concatenate([own.nearest, other.nearest], axis=1)
             closest = np.argsort(-both, axis=1, kind="stable")[:, :k]
             shares.append((closest < k).mean(axis=1))
@@ -109,7 +102,7 @@ class Comparisons:
 
 def compare_all(pairs: Pairs) -> Comparisons:
     """Runs the four passes, for nearest-neighbour lists of 10 (N - 1 where that is less)."""
-    paired = np.einsum("nd,nd->n", pairs.video, pairs.text)
+    paired = np.vecdot(pairs.video, pairs.text)
     video, text = pairs.video.astype(np.float32), pairs.text.astype(np.float32)
     widths = (2.0, 1 / median_squared_distance(pairs))
     compare = partial(_compare, paired=paired, widths=widths)
@@ -128,7 +121,7 @@ def median_squared_distance(pairs: Pairs) -> float:
 
     At least 1e-3: below it float32 cosines carry no distance.
     """
-    chosen = np.linspace(0, len(pairs) - 1, min(len(pairs), BANDWIDTH_SAMPLE)).astype(np.intp)
+    chosen = evenly_spaced(len(pairs), BANDWIDTH_SAMPLE)
     rows = np.concatenate([pairs.video[chosen], pairs.text[chosen]])
     cosines = (rows @ rows.T)[np.triu_indices(len(rows), 1)]
     return float(max(np.median(2 - 2 * cosines), 1e-3))
@@ -141,14 +134,7 @@ def _compare(
     paired: FloatArray,
     widths: tuple[float, ...],
 ) -> Comparison:
-    """One pass; `gallery is queries` compares a modality with itself.
-
-    Args:
-        queries: (N, D) unit rows.
-        gallery: (N, D) unit rows.
-        paired: (N,) cosine of each query with its partner in the other modality.
-        widths: Kernel widths.
-    """
+    """One pass over unit rows (N, D); `gallery is queries` compares a modality with itself."""
     n = len(queries)
     k, block_rows = min(NEIGHBOURS, n - 1), max(1, BLOCK_CELLS // n)
     histogram = np.zeros(BINS, dtype=np.int64)
@@ -157,24 +143,20 @@ def _compare(
     kernels = np.empty((len(widths), n))
     lowest = np.inf
     for start in range(0, n, block_rows):
-        rows = slice(start, min(start + block_rows, n))
-        local = np.arange(rows.stop - start)
-        diagonal = (local, local + start)
+        rows = slice(start, start + block_rows)
         cosines = queries[rows] @ gallery.T
-
-        indices = ((cosines + np.float32(1)) * np.float32(1 / BIN_WIDTH)).astype(np.intp)
-        np.clip(indices, 0, BINS - 1, out=indices)
-        histogram += np.bincount(indices.ravel(), minlength=BINS)
-        histogram -= np.bincount(indices[diagonal], minlength=BINS)
-        for index, width in enumerate(widths):
-            kernel = np.exp((cosines - np.float32(1)) * np.float32(2 * width))
-            total = kernel.sum(axis=1, dtype=np.float64) - kernel[diagonal]
-            kernels[index, rows] = total / (n - 1)
-
-        own = cosines[diagonal]
-        cosines[diagonal] = np.inf
         lowest = min(lowest, float(cosines.min()))
-        cosines[diagonal] = -np.inf
+        local = np.arange(len(cosines))
+        diagonal = (local, local + start)
+        own = cosines[diagonal]
+        cosines[diagonal] = -np.inf  # i = j: in the lowest bin, kernel 0, never closer
+
+        bins = np.clip((cosines + 1) * (1 / BIN_WIDTH), 0, BINS - 1).astype(np.intp)
+        histogram += np.bincount(bins.ravel(), minlength=BINS)
+        histogram[0] -= len(cosines)
+        for index, width in enumerate(widths):
+            kernel = np.exp((cosines - 1) * (2 * width))
+            kernels[index, rows] = kernel.sum(axis=1, dtype=np.float64) / (n - 1)
         partner = paired[rows, None].astype(np.float32)
         above = (cosines > partner + TIE).sum(axis=1) + (cosines >= partner - TIE).sum(axis=1)
         closer[rows] = above / 2
@@ -206,11 +188,15 @@ def hubness(occurrences: NDArray[np.int64]) -> dict[str, float]:
 def recall_in_galleries(queries: FloatArray, gallery: FloatArray, *, seed: int) -> float:
     """Recall at 1 in random galleries of 1,000, comparable across data sets; mean of 20 draws.
 
+    NaN where there are not more rows than that.
+
     Args:
-        queries: (N, D) unit rows, N > 1,000.
+        queries: (N, D) unit rows.
         gallery: (N, D) unit rows; row i is the match of query i.
         seed: Of the draws.
     """
+    if len(queries) <= GALLERY:
+        return math.nan
     rng = np.random.default_rng(seed)
     hits = []
     for _ in range(GALLERY_DRAWS):

@@ -69,7 +69,7 @@ class ProjectionModel:
     @cached_property
     def _umap(self) -> Any:
         """The fitted UMAP without its optimisation: same neighbour index, stored coordinates."""
-        model = _fitted_umap(
+        model = fit_umap(
             self.rows, seed=self.seed, neighbors=self.neighbors, n_epochs=0, init="random"
         )
         model.n_epochs = None
@@ -140,7 +140,7 @@ def fit_projections(
     pairs = check_pairs(video, text)
     n = len(pairs)
     rows = np.concatenate([pairs.video, pairs.text])
-    umap, graph = fit_umap(rows, seed=seed, neighbors=neighbors)
+    umap = fit_umap(rows, seed=seed, neighbors=neighbors)
     svd_axes = _leading(rows, 2)
     centroids = pairs.video.mean(axis=0), pairs.text.mean(axis=0)
     gap = centroids[0] - centroids[1]
@@ -152,7 +152,7 @@ def fit_projections(
     return ProjectionModel(
         rows=rows.astype(np.float32),
         coordinates={
-            "umap": umap,
+            "umap": umap.embedding_.astype(np.float64),
             "svd": rows @ svd_axes,
             "gap_axis": rows @ gap_axes - np.array([origin, 0.0]),
         },
@@ -160,18 +160,13 @@ def fit_projections(
         origin=origin,
         neighbors=neighbors,
         seed=seed,
-        graph_components=int(connected_components(graph, directed=False, return_labels=False)),
-        cross_modal_edge_share=float(graph[:n, n:].sum() / graph[:n].sum()),
+        graph_components=int(connected_components(umap.graph_, return_labels=False)),
+        cross_modal_edge_share=float(umap.graph_[:n, n:].sum() / umap.graph_[:n].sum()),
     )
 
 
-def fit_umap(rows: AnyFloats, *, seed: int, neighbors: int) -> tuple[FloatArray, Any]:
-    """Coordinates (M, 2) and fuzzy neighbour graph (sparse M x M) of M rows."""
-    model = _fitted_umap(rows.astype(np.float32), seed=seed, neighbors=neighbors)
-    return np.asarray(model.embedding_, dtype=np.float64), model.graph_
-
-
-def _fitted_umap(rows: NDArray[np.float32], *, seed: int, neighbors: int, **options: Any) -> Any:
+def fit_umap(rows: AnyFloats, *, seed: int, neighbors: int, **options: Any) -> Any:
+    """UMAP of M rows: coordinates `embedding_` (M, 2), neighbour graph `graph_` (sparse M x M)."""
     from umap import UMAP
 
     n = len(rows)
@@ -181,7 +176,7 @@ def _fitted_umap(rows: NDArray[np.float32], *, seed: int, neighbors: int, **opti
     with warnings.catch_warnings():
         # Separate clouds are what we look for: UMAP's remark on a disconnected graph is a result.
         warnings.simplefilter("ignore", UserWarning)
-        return model.fit(rows)
+        return model.fit(rows.astype(np.float32))
 
 
 def _leading(rows: FloatArray, count: int) -> FloatArray:

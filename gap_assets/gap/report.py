@@ -8,15 +8,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gap_assets.gap.analysis import analyse
 from gap_assets.gap.inputs import Pairs, check_pairs
 from gap_assets.gap.pages import data_uri, render, words, write_atomically
+from gap_assets.gap.pairwise import compare_all
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.sources import MetricRow, Plan, Sources
+from gap_assets.gap.sources import MetricRow, Plan, Sources, both_present
+from gap_assets.gap.spectra import shapes
 from gap_assets.gap.verdict import (
     Numbers,
     mean_and_spread,
@@ -58,8 +59,7 @@ class ReportInputs:
     warnings: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class ReportFiles:
+class ReportFiles(NamedTuple):
     """Where the report lies."""
 
     html: Path
@@ -77,13 +77,14 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     from gap_assets.gap.figures.clouds import preview
     from gap_assets.gap.figures.style import Material
 
-    plan = inputs.plan
+    plan, numbers = inputs.plan, Numbers(inputs.rows, inputs.plan)
     video, text = inputs.sources.videos[plan.video], inputs.sources.texts[plan.text]
-    present = ~(np.isnan(video).all(axis=1) | np.isnan(text).all(axis=1))
+    present = both_present(video, text)
     pairs = check_pairs(video[present], text[present])
-    numbers = Numbers(inputs.rows, plan)
     given = Material(
-        analysis=analyse(pairs, seed=plan.seed),
+        pairs=pairs,
+        comparisons=compare_all(pairs),
+        shapes=shapes(pairs),
         numbers=numbers,
         projections=inputs.projections,
         points=inputs.projections.place(pairs.video, pairs.text),
@@ -106,7 +107,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         n=len(pairs),
         seeds=len(numbers.untrained("centroid_gap")),
         exhibits=exhibits(given),
-        gallery=_gallery(inputs, given.analysis.comparisons.paired, np.flatnonzero(present)),
+        gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
         everything=[(row.metric, with_interval(row), row.n) for row in numbers.main()],
     )
     content = {**said, "plan": asdict(plan), "metrics": [asdict(row) for row in inputs.rows]}
@@ -154,27 +155,22 @@ def _line(name: str, entry: Mapping[str, Any], numbers: Numbers, n: int) -> dict
     }
 
 
-def _gallery(inputs: ReportInputs, paired: Any, rows: Any) -> list[dict[str, Any]]:
+def _gallery(inputs: ReportInputs, rows: Any, paired: Any) -> dict[str, list[dict[str, Any]]]:
     """The pairs with the largest and the smallest cosine (N,); `rows` are theirs in the inputs."""
+
+    def card(pair: int) -> dict[str, Any]:
+        video = inputs.video_ids[rows[pair]]
+        picture = inputs.thumbnail(video)
+        return {
+            "video_id": video,
+            "cosine": number(float(paired[pair])),
+            "picture": data_uri(picture, "image/jpeg") if picture else None,
+            "texts": {source: of[video] for source, of in inputs.texts.items() if video in of},
+        }
+
     order = np.argsort(-paired, kind="stable")
     count = min(GALLERY, len(order) // 2)
-    groups = {"Closest pairs": order[:count], "Farthest pairs": order[::-1][:count]}
-    return [
-        {
-            "heading": heading,
-            "cards": [_card(inputs, inputs.video_ids[rows[i]], paired[i]) for i in chosen],
-        }
-        for heading, chosen in groups.items()
-    ]
-
-
-def _card(inputs: ReportInputs, video_id: str, cosine: float) -> dict[str, Any]:
-    picture = inputs.thumbnail(video_id)
     return {
-        "video_id": video_id,
-        "cosine": number(float(cosine)),
-        "picture": data_uri(picture, "image/jpeg") if picture else None,
-        "texts": [
-            (source, texts[video_id]) for source, texts in inputs.texts.items() if video_id in texts
-        ],
+        "Closest pairs": [card(pair) for pair in order[:count]],
+        "Farthest pairs": [card(pair) for pair in order[::-1][:count]],
     }

@@ -12,18 +12,24 @@ from pathlib import Path
 
 import numpy as np
 
-from gap_assets.gap.analysis import Analysis, analyse, d_prime
 from gap_assets.gap.inputs import (
     AnyFloats,
     FloatArray,
+    Pairs,
     check_pairs,
     duplicate_share,
     load_embeddings,
 )
 from gap_assets.gap.moments import closed_form
-from gap_assets.gap.pairwise import GALLERY, hubness, recall_in_galleries
+from gap_assets.gap.pairwise import Comparisons, compare_all, hubness, recall_in_galleries
 from gap_assets.gap.resampling import bootstrap_weights, interval, sign_flip_test, split_half_gaps
-from gap_assets.gap.spectra import frechet, isotropy, structure
+from gap_assets.gap.separability import (
+    MIN_PAIRS_FOR_HALVES,
+    d_prime,
+    gap_axis_projections,
+    probe_scores,
+)
+from gap_assets.gap.spectra import frechet, isotropy, shapes, structure
 
 SPLIT_HALVES = 200
 
@@ -64,8 +70,23 @@ def scorecard(
     Raises:
         GapInputError: See `check_pairs`.
     """
-    analysis = analyse(check_pairs(video, text), seed=seed)
-    return metrics(analysis, seed=seed, bootstraps=bootstraps, permutations=permutations)
+    pairs = check_pairs(video, text)
+    n, passes = len(pairs), compare_all(pairs)
+    scores = probe_scores(pairs, seed=seed) if n >= MIN_PAIRS_FOR_HALVES else None
+    weights = bootstrap_weights(n, bootstraps=bootstraps, seed=seed)
+    found = closed_form(pairs.video, pairs.text, weights=weights)
+    found |= _kernel_means(passes, weights)
+    found |= _means(dict(_per_video(passes, scores)), weights)
+    if n >= MIN_PAIRS_FOR_HALVES:
+        found["d_prime_gap"] = d_prime(*gap_axis_projections(pairs, seed=seed), weights=weights)
+    singles = dict(_singles(pairs, passes, scores, seed))
+    if permutations:
+        test = sign_flip_test(pairs, permutations=permutations, seed=seed)
+        singles["sign_flip_null_gap"] = noise = test.null.mean()
+        singles["sign_flip_p_value"] = test.p_value
+        with np.errstate(divide="ignore", invalid="ignore"):
+            singles["gap_over_noise_floor"] = found["centroid_gap"][0] / noise
+    return summarise(found | {name: np.array([value]) for name, value in singles.items()}, n)
 
 
 def scorecard_of_files(video: Path, text: Path, *, seed: int = 0) -> list[Metric]:
@@ -90,60 +111,36 @@ def summarise(replicates: Mapping[str, FloatArray], n: int) -> list[Metric]:
     return found
 
 
-def metrics(
-    analysis: Analysis, *, seed: int = 0, bootstraps: int = 1000, permutations: int = 999
-) -> list[Metric]:
-    """The scorecard of an analysis that is at hand already."""
-    pairs = analysis.pairs
-    n = len(pairs)
-    weights = bootstrap_weights(n, bootstraps=bootstraps, seed=seed)
-    replicates = closed_form(pairs.video, pairs.text, weights=weights)
-    replicates |= _kernel_means(analysis, weights)
-    per_video = dict(_per_video(analysis))
-    means = weights @ np.stack(list(per_video.values()), axis=1) / n
-    replicates |= dict(zip(per_video, means.T, strict=True))
-    if analysis.axis is not None:
-        replicates["d_prime_gap"] = d_prime(*analysis.axis, weights=weights)
-    singles = dict(_singles(analysis, seed))
-    if permutations:
-        test = sign_flip_test(pairs, permutations=permutations, seed=seed)
-        singles["sign_flip_null_gap"] = float(test.null.mean())
-        singles["sign_flip_p_value"] = test.p_value
-        with np.errstate(divide="ignore", invalid="ignore"):
-            singles["gap_over_noise_floor"] = replicates["centroid_gap"][0] / test.null.mean()
-    return summarise(replicates | {name: np.array([v]) for name, v in singles.items()}, n)
+def _means(terms: Mapping[str, FloatArray], weights: FloatArray) -> dict[str, FloatArray]:
+    """Weighted means (1 + B,) of one number per video (N,)."""
+    columns = np.stack(list(terms.values()), axis=1)
+    return dict(zip(terms, (weights @ columns / len(columns)).T, strict=True))
 
 
-def _kernel_means(analysis: Analysis, weights: FloatArray) -> dict[str, FloatArray]:
+def _kernel_means(passes: Comparisons, weights: FloatArray) -> dict[str, FloatArray]:
     """Uniformities and MMD^2 with the bootstrap of their first-order (Hoeffding) terms.
 
     A uniformity is the log of the mean of exp(-2 squared distance).
     """
-    passes = analysis.comparisons
-
-    def linearised(terms: FloatArray) -> tuple[float, FloatArray]:
-        mean = float(terms.mean())
-        return mean, 2 * (weights @ terms / len(terms) - mean)
-
-    across = (passes.video_to_text.kernels[0] + passes.text_to_video.kernels[0]) / 2
-    replicates = {}
-    for name, terms in (
-        ("video", passes.video.kernels[0]),
-        ("text", passes.text.kernels[0]),
-        ("cross", across),
-    ):
-        mean, change = linearised(terms)
-        replicates[f"uniformity_{name}"] = np.log(mean) + change / mean
-    mean, change = linearised(passes.mmd_terms())
-    return replicates | {"mmd2": mean + change}
+    terms = {
+        "uniformity_video": passes.video.kernels[0],
+        "uniformity_text": passes.text.kernels[0],
+        "uniformity_cross": (passes.video_to_text.kernels[0] + passes.text_to_video.kernels[0]) / 2,
+        "mmd2": passes.mmd_terms(),
+    }
+    found = _means(terms, weights)
+    for name, means in found.items():
+        mean, change = means[0], 2 * (means - means[0])
+        found[name] = mean + change if name == "mmd2" else np.log(mean) + change / mean
+    return found
 
 
-def _per_video(analysis: Analysis) -> Iterator[tuple[str, FloatArray]]:
-    """Metrics that are plain means of one number per video."""
-    passes, n = analysis.comparisons, len(analysis.pairs)
+def _per_video(passes: Comparisons, scores: FloatArray | None) -> Iterator[tuple[str, FloatArray]]:
+    """Metrics that are plain means of one number per video (N,)."""
+    n = len(passes.paired)
     yield "knn_same_modality", passes.same_modality_share()
-    if analysis.scores is not None:
-        video, text = analysis.scores
+    if scores is not None:
+        video, text = scores
         yield "linear_probe_accuracy", ((video > 0) * 1.0 + (text <= 0)) / 2
     for direction, across in passes.directions.items():
         rank = across.closer + 1
@@ -154,38 +151,33 @@ def _per_video(analysis: Analysis) -> Iterator[tuple[str, FloatArray]]:
         yield f"pair_auc_{direction}", 1 - across.closer / (n - 1)
 
 
-def _singles(analysis: Analysis, seed: int) -> Iterator[tuple[str, float]]:
+def _singles(
+    pairs: Pairs, passes: Comparisons, scores: FloatArray | None, seed: int
+) -> Iterator[tuple[str, float]]:
     """Metrics without a bootstrap interval."""
-    pairs, passes, shape = analysis.pairs, analysis.comparisons, analysis.shapes
-    n = len(pairs)
-    for name, rows, own in (
-        ("video", pairs.video, passes.video),
-        ("text", pairs.text, passes.text),
-    ):
+    n, shape = len(pairs), shapes(pairs)
+    rows = {"video": pairs.video, "text": pairs.text}
+    for name, (own, _) in passes.by_query.items():
         yield f"cone_minimum_{name}", own.lowest
         yield f"cone_p01_{name}", own.quantile(0.01)
         yield f"cone_p99_{name}", own.quantile(0.99)
-        yield f"mixed_gallery_median_rank_{name}", float(np.median(passes.mixed_ranks[name]))
-        yield f"duplicate_share_{name}", duplicate_share(rows)
-        halves = split_half_gaps(rows, repeats=SPLIT_HALVES, seed=seed)
-        yield f"split_half_gap_{name}", float(halves.mean())
+        yield f"mixed_gallery_median_rank_{name}", np.median(passes.mixed_ranks[name])
+        yield f"duplicate_share_{name}", duplicate_share(rows[name])
+        halves = split_half_gaps(rows[name], repeats=SPLIT_HALVES, seed=seed)
+        yield f"split_half_gap_{name}", halves.mean()
     yield "knn_same_modality_chance", (n - 1) / (2 * n - 1)
     for direction, across in passes.directions.items():
-        yield f"median_rank_{direction}", float(np.median(across.closer + 1))
+        yield f"median_rank_{direction}", np.median(across.closer + 1)
         for name, value in hubness(across.occurrences).items():
             yield f"{name}_{direction}", value
-    if n > GALLERY:
-        for direction, queries, gallery in (
-            ("video_to_text", pairs.video, pairs.text),
-            ("text_to_video", pairs.text, pairs.video),
-        ):
-            recall = recall_in_galleries(queries, gallery, seed=seed)
-            yield f"recall_at_1_of_1000_{direction}", recall
-    if analysis.scores is not None:
+    for direction in passes.directions:
+        queries, gallery = (rows[name] for name in direction.split("_to_"))
+        recall = recall_in_galleries(queries, gallery, seed=seed)
+        yield f"recall_at_1_of_1000_{direction}", recall
+    if scores is not None:
         from sklearn.metrics import roc_auc_score
 
-        auc = roc_auc_score(np.repeat([1, 0], n), analysis.scores.ravel())
-        yield "linear_probe_auc", float(auc)
+        yield "linear_probe_auc", roc_auc_score(np.repeat([1, 0], n), scores.ravel())
     yield from frechet(shape).items()
     for name, cloud in (("video", shape.video), ("text", shape.text)):
         if cloud.values[0] > 1e-12:

@@ -1,9 +1,8 @@
 """Rows of the warehouse's `gap_metrics`: which source is compared with which.
 
 `encoder` is the trained model or a control such as `untrained-0`; `video_source` and `text_source`
-name the two sides. The source-by-source matrix also compares videos with videos and texts with
-texts (a gap without modalities), and controls with each other; there the two columns hold the two
-sides whatever they are.
+name the two sides, also where videos are compared with videos, texts with texts (a gap without
+modalities) or controls with each other.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,13 +10,13 @@ from dataclasses import astuple, dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gap_assets.gap.analysis import analyse
-from gap_assets.gap.inputs import MIN_PAIRS, AnyFloats, check_pairs
+from gap_assets.gap.inputs import MIN_PAIRS, AnyFloats, Pairs, check_pairs
 from gap_assets.gap.interventions import MEASURES, UNSHIFTED, intervene, loss_landscape
 from gap_assets.gap.moments import closed_form
 from gap_assets.gap.resampling import bootstrap_weights
-from gap_assets.gap.scorecard import Metric, metrics, summarise
+from gap_assets.gap.scorecard import Metric, scorecard, summarise
 
 FRAMES = "frames"
 NOISE = "noise"
@@ -95,33 +94,35 @@ def metric_rows(
             `noise` holds embeddings of noise pictures, any number of rows.
 
     Raises:
-        GapInputError: The main pair cannot be measured (`check_pairs`). Other pairs of sources
-            with fewer than three common videos are left out.
+        GapInputError: A pair of sources cannot be measured (`check_pairs`). Pairs other than the
+            main one that have fewer than three common videos are left out.
     """
-    main = {
-        text: both_present(trained.videos[plan.video], trained.texts[text])
-        for text in trained.texts
-    }
-    for text, (video_rows, text_rows) in main.items():
-        if text == plan.text or len(video_rows) >= MIN_PAIRS:
-            found = _full(video_rows, text_rows, plan, main=text == plan.text)
-            yield from _rows(plan.encoder, plan.video, text, found)
-            raw = _closed_form(video_rows, text_rows, plan, normalise=False)
-            yield from _rows(plan.encoder, FRAMES, text, raw)
+    video = trained.videos[plan.video]
+    for name, text in trained.texts.items():
+        present = both_present(video, text)
+        if name == plan.text or present.sum() >= MIN_PAIRS:
+            found = scorecard(
+                video[present],
+                text[present],
+                seed=plan.seed,
+                bootstraps=plan.bootstraps,
+                permutations=plan.permutations,
+            )
+            if name == plan.text:
+                found += _tampered(check_pairs(video[present], text[present]), plan)
+            yield from _rows(plan.encoder, plan.video, name, found)
+            raw = _closed_form(video, text, plan, normalise=False)
+            yield from _rows(plan.encoder, FRAMES, name, raw)
     everything = {**trained.videos, **trained.texts}
-    for first, second in combinations(everything, 2):
-        if first == plan.video and second in main:
-            continue  # has a full scorecard
-        both = both_present(everything[first], everything[second])
-        if len(both[0]) >= MIN_PAIRS:
-            yield from _rows(plan.encoder, first, second, _closed_form(*both, plan))
+    for (first, one), (second, other) in combinations(everything.items(), 2):
+        if first != plan.video or second not in trained.texts:  # those have a full scorecard
+            yield from _rows(plan.encoder, first, second, _closed_form(one, other, plan))
     yield from _control_rows(controls or {}, plan)
 
 
-def both_present(first: AnyFloats, second: AnyFloats) -> tuple[AnyFloats, AnyFloats]:
-    """The rows that neither array lacks; a lacking row is all NaN."""
-    present = ~(np.isnan(first).all(axis=1) | np.isnan(second).all(axis=1))
-    return first[present], second[present]
+def both_present(first: AnyFloats, second: AnyFloats) -> NDArray[np.bool_]:
+    """(N,) whether neither of two arrays (N, D) lacks the row; a lacking row is all NaN."""
+    return np.asarray(~(np.isnan(first).all(axis=1) | np.isnan(second).all(axis=1)))
 
 
 def _rows(
@@ -131,33 +132,29 @@ def _rows(
         yield MetricRow(encoder, video_source, text_source, *astuple(metric))
 
 
-def _full(video: AnyFloats, text: AnyFloats, plan: Plan, *, main: bool) -> Iterator[Metric]:
-    pairs = check_pairs(video, text)
-    yield from metrics(
-        analyse(pairs, seed=plan.seed),
-        seed=plan.seed,
-        bootstraps=plan.bootstraps,
-        permutations=plan.permutations,
-    )
-    if main:
-        landscape = loss_landscape(pairs, logit_scale=plan.logit_scale)
-        for scale, losses, shift in zip(
-            landscape.inverse_temperatures, landscape.losses, landscape.best_shifts(), strict=True
-        ):
-            loss = float(losses[UNSHIFTED])
-            yield Metric(f"contrastive_loss_at_{scale:g}", loss, None, None, len(pairs))
-            yield Metric(f"best_shift_at_{scale:g}", float(shift), None, None, len(pairs))
-        for outcome in intervene(pairs, seed=plan.seed):
-            for name in MEASURES:
-                metric = f"{name}_after_{outcome.kind}_{outcome.amount:g}"
-                yield Metric(metric, getattr(outcome, name), None, None, outcome.n)
+def _tampered(pairs: Pairs, plan: Plan) -> Iterator[Metric]:
+    landscape = loss_landscape(pairs, logit_scale=plan.logit_scale)
+    for scale, losses, shift in zip(
+        landscape.inverse_temperatures, landscape.losses, landscape.best_shifts(), strict=True
+    ):
+        loss = float(losses[UNSHIFTED])
+        yield Metric(f"contrastive_loss_at_{scale:g}", loss, None, None, len(pairs))
+        yield Metric(f"best_shift_at_{scale:g}", float(shift), None, None, len(pairs))
+    for outcome in intervene(pairs, seed=plan.seed):
+        for name in MEASURES:
+            metric = f"{name}_after_{outcome.kind}_{outcome.amount:g}"
+            yield Metric(metric, getattr(outcome, name), None, None, outcome.n)
 
 
 def _closed_form(
     first: AnyFloats, second: AnyFloats, plan: Plan, *, normalise: bool = True
 ) -> list[Metric]:
-    pairs = check_pairs(first, second)
-    video = pairs.video if normalise else np.asarray(first, dtype=np.float64)
+    """The closed-form family of the common rows; [] for fewer than three."""
+    present = both_present(first, second)
+    if present.sum() < MIN_PAIRS:
+        return []
+    pairs = check_pairs(first[present], second[present])
+    video = pairs.video if normalise else first[present].astype(np.float64)
     weights = bootstrap_weights(
         len(pairs), bootstraps=min(plan.bootstraps, MATRIX_BOOTSTRAPS), seed=plan.seed
     )
@@ -167,16 +164,16 @@ def _closed_form(
 
 def _control_rows(controls: Mapping[str, Sources], plan: Plan) -> Iterator[MetricRow]:
     for encoder, control in controls.items():
-        both = both_present(control.videos[plan.video], control.texts[plan.text])
-        yield from _rows(encoder, plan.video, plan.text, _closed_form(*both, plan))
+        found = _closed_form(control.videos[plan.video], control.texts[plan.text], plan)
+        yield from _rows(encoder, plan.video, plan.text, found)
         if NOISE in control.videos:
-            noise = control.videos[NOISE]
-            cone = [row for row in _closed_form(noise, noise, plan) if row.name == "cone_video"]
+            found = _closed_form(control.videos[NOISE], control.videos[NOISE], plan)
+            cone = [metric for metric in found if metric.name == "cone_video"]
             yield from _rows(encoder, NOISE, NOISE, cone)
     for (first, one), (second, other) in combinations(controls.items(), 2):
         for source, rows, others in (
             (plan.video, one.videos[plan.video], other.videos[plan.video]),
             (plan.text, one.texts[plan.text], other.texts[plan.text]),
         ):
-            found = _closed_form(*both_present(rows, others), plan)
+            found = _closed_form(rows, others, plan)
             yield from _rows(f"{first} × {second}", source, source, found)

@@ -13,44 +13,34 @@ from gap_assets.gap.inputs import FloatArray, Pairs
 
 
 class Spectrum(NamedTuple):
-    """A covariance by its eigenvalues (D,), descending, and its eigenvectors (D, D)."""
+    """A covariance (D, D) by its eigenvalues (D,), descending, and its eigenvectors (D, D)."""
 
     values: FloatArray
     vectors: FloatArray
 
 
-def _spectrum(covariance: FloatArray) -> Spectrum:
-    """Eigen-decomposition (D, D); negative rounding errors become 0."""
-    values, vectors = np.linalg.eigh(covariance)
-    return Spectrum(np.maximum(values[::-1], 0), vectors[:, ::-1])
-
-
 @dataclass(frozen=True)
 class Shapes:
-    """First and second moments of paired clouds, and their spectra (covariances with N - 1)."""
+    """The gap vector (D,), covariances with N - 1, and the spectra of video, text and x - y."""
 
-    mean_video: FloatArray
-    mean_text: FloatArray
-    covariance_video: FloatArray
+    gap: FloatArray
     covariance_text: FloatArray
     covariance_cross: FloatArray
     video: Spectrum
     text: Spectrum
     residual: Spectrum
 
-    @property
-    def gap(self) -> FloatArray:
-        """The gap vector (D,)."""
-        return self.mean_video - self.mean_text
-
 
 def shapes(pairs: Pairs) -> Shapes:
-    """Means, covariances and spectra of unit rows, including that of the residual x - y."""
-    mean_x, mean_y = pairs.video.mean(axis=0), pairs.text.mean(axis=0)
-    x, y = pairs.video - mean_x, pairs.text - mean_y
+    """Second moments of unit rows; negative rounding errors of eigenvalues become 0."""
+    means = pairs.video.mean(axis=0), pairs.text.mean(axis=0)
+    x, y = pairs.video - means[0], pairs.text - means[1]
     xx, yy, xy = (a.T @ b / (len(pairs) - 1) for a, b in ((x, x), (y, y), (x, y)))
-    spectra = (_spectrum(covariance) for covariance in (xx, yy, xx + yy - xy - xy.T))
-    return Shapes(mean_x, mean_y, xx, yy, xy, *spectra)
+    spectra = []
+    for covariance in (xx, yy, xx + yy - xy - xy.T):
+        values, vectors = np.linalg.eigh(covariance)
+        spectra.append(Spectrum(np.maximum(values[::-1], 0), vectors[:, ::-1]))
+    return Shapes(means[0] - means[1], yy, xy, *spectra)
 
 
 def isotropy(eigenvalues: FloatArray) -> dict[str, float]:
@@ -117,37 +107,31 @@ def structure(shape: Shapes, pairs: Pairs) -> dict[str, float]:
     q = max(1, min(128, len(gap) // 4, (len(pairs) - 1) // 2))
     overlap = shape.video.vectors[:, :q].T @ shape.text.vectors[:, :q]
     by_size = np.sort(gap**2)[::-1]
-    norms = [np.linalg.norm(s) for s in (shape.covariance_video, shape.covariance_text)]
+    norms = [np.linalg.norm(cloud.values) for cloud in (shape.video, shape.text)]
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
             "gap_dimensions_50": count_for_share(by_size, 0.5),
             "gap_dimensions_90": count_for_share(by_size, 0.9),
             "gap_variation": along.std(ddof=1) / along.mean(),
             "gap_consistency": (along / np.linalg.norm(differences, axis=1)).mean(),
-            "gap_variance_share_video": _share_along(shape.covariance_video, axis),
-            "gap_variance_share_text": _share_along(shape.covariance_text, axis),
+            "gap_variance_share_video": np.var(pairs.video @ axis, ddof=1)
+            / shape.video.values.sum(),
+            "gap_variance_share_text": np.var(pairs.text @ axis, ddof=1) / shape.text.values.sum(),
             "residual_anisotropy": residual[0] / residual.mean(),
             "residual_dimensions": residual.sum() ** 2 / (residual**2).sum(),
             "subspace_overlap": (overlap**2).sum() / q,
             "linear_cka": (cross**2).sum() / norms[0] / norms[1],
-            "pair_contrast": _pair_contrast(shape, np.sum(pairs.video * pairs.text, axis=1)),
+            "pair_contrast": _pair_contrast(pairs),
             "subspace_overlap_chance": q / len(gap),
         }
     return {name: float(value) for name, value in found.items()}
 
 
-def _share_along(covariance: FloatArray, axis: FloatArray) -> float:
-    return float(axis @ covariance @ axis / np.trace(covariance))
-
-
-def _pair_contrast(shape: Shapes, paired: FloatArray) -> float:
-    """(mean matched - mean mismatched) / root mean variance, from second moments alone."""
-    n = len(paired)
-    scale = (n - 1) / n
-    second_x = shape.covariance_video * scale + np.outer(shape.mean_video, shape.mean_video)
-    second_y = shape.covariance_text * scale + np.outer(shape.mean_text, shape.mean_text)
-    pairs_of_rows = n * (n - 1)
-    mean = (n * n * (shape.mean_video @ shape.mean_text) - paired.sum()) / pairs_of_rows
-    square = (n * n * (second_x * second_y).sum() - (paired**2).sum()) / pairs_of_rows
+def _pair_contrast(pairs: Pairs) -> float:
+    """(mean matched - mean mismatched) / root mean variance; |X Y^T|^2 is (X^T X) . (Y^T Y)."""
+    x, y = pairs.video, pairs.text
+    paired, mismatches = np.vecdot(x, y), len(pairs) * (len(pairs) - 1)
+    mean = (x.sum(axis=0) @ y.sum(axis=0) - paired.sum()) / mismatches
+    square = (np.vdot(x.T @ x, y.T @ y) - paired @ paired) / mismatches
     spread = np.sqrt((paired.var(ddof=1) + max(square - mean**2, 0)) / 2)
     return float((paired.mean() - mean) / spread)

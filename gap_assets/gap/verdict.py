@@ -5,8 +5,6 @@ Every sentence states the numbers it rests on, and is left out where they are mi
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -15,17 +13,13 @@ from gap_assets.gap.sources import MetricRow, Plan
 CONE = 0.1  # a smaller mean cosine means angles of 84 degrees and more: hardly a cone
 
 
-@dataclass(frozen=True)
 class Numbers:
     """The rows of a warehouse's `gap_metrics`, looked up from the main pair of sources."""
 
-    rows: Sequence[MetricRow]
-    plan: Plan
-
-    @cached_property
-    def _index(self) -> dict[tuple[str, str, str, str], MetricRow]:
-        return {
-            (row.encoder, row.video_source, row.text_source, row.metric): row for row in self.rows
+    def __init__(self, rows: Sequence[MetricRow], plan: Plan) -> None:
+        self.rows, self.plan = rows, plan
+        self._index = {
+            (row.encoder, row.video_source, row.text_source, row.metric): row for row in rows
         }
 
     def find(
@@ -95,9 +89,7 @@ def gap_exists(numbers: Numbers) -> bool:
     The pairs make this test sharp: what the videos of a small sample share cancels in each pair.
     """
     gap = numbers.find("centroid_gap_debiased")
-    if gap is None or _lowest(gap) <= 0:
-        return False
-    return not numbers.value("sign_flip_p_value") > 0.05
+    return gap is not None and _lowest(gap) > 0 and not numbers.value("sign_flip_p_value") > 0.05
 
 
 def verdict(numbers: Numbers) -> str:
@@ -105,12 +97,12 @@ def verdict(numbers: Numbers) -> str:
     gap = numbers.find("centroid_gap_debiased")
     if gap is None:
         return "There are no metrics for this pair of sources yet."
-    first = f"No modality gap beyond noise: {with_interval(gap)}."
-    if gap_exists(numbers):
-        times = number(numbers.value("gap_over_noise_floor"), 1)
-        first = (
-            f"The modality gap exists here: {with_interval(gap)}, {times} times the noise floor."
-        )
+    times = number(numbers.value("gap_over_noise_floor"), 1)
+    first = (
+        f"The modality gap exists here: {with_interval(gap)}, {times} times the noise floor."
+        if gap_exists(numbers)
+        else f"No modality gap beyond noise: {with_interval(gap)}."
+    )
     cones = {name: row for name in ("video", "text") if (row := numbers.find(f"cone_{name}"))}
     means = " and ".join(f"{with_interval(row)} for {name}" for name, row in cones.items())
     evident = len(cones) == 2 and all(_lowest(row) > CONE for row in cones.values())

@@ -11,8 +11,8 @@ from sklearn.metrics.pairwise import cosine_similarity, rbf_kernel
 from sklearn.neighbors import NearestNeighbors
 
 from gap_assets.gap import scorecard
-from gap_assets.gap.analysis import d_prime, gap_axis_projections
 from gap_assets.gap.pairwise import compare_all, median_squared_distance
+from gap_assets.gap.separability import d_prime, gap_axis_projections
 from gap_assets.gap.spectra import isotropy
 from gap_assets_tests.gap.conftest import simulated
 

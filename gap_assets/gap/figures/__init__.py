@@ -1,9 +1,6 @@
-"""The report's numbered figures: which pictures, in which order, with which numbers in the words.
+"""The report's numbered figures, in their order; their words are in `templates/figures.toml`.
 
-`style` holds what they share, `clouds` draws the embeddings themselves, `controls` compares
-sources, fusions and untrained networks, `structure` shows interventions, spectra and retrieval. A
-figure whose data are missing (no untrained networks, fewer than 8 videos) is left out. The words
-are in `templates/figures.toml`.
+A figure whose data are missing (no untrained networks, fewer than 8 videos) is left out.
 """
 
 from collections.abc import Callable

@@ -8,22 +8,8 @@ from matplotlib.collections import LineCollection  # noqa: TID253
 from matplotlib.figure import Figure  # noqa: TID253
 from PIL import Image
 
-from gap_assets.gap.figures.style import (
-    MISMATCHED,
-    MUTED,
-    PAIRED,
-    PANEL,
-    TEXT,
-    VIDEO,
-    WIDE,
-    Exhibit,
-    Material,
-    exhibit,
-    legend_above,
-    panel,
-    plain,
-)
-from gap_assets.gap.inputs import FloatArray
+from gap_assets.gap.figures import style
+from gap_assets.gap.inputs import FloatArray, evenly_spaced
 from gap_assets.gap.pairwise import BIN_WIDTH, BINS
 from gap_assets.gap.projections import fit_umap
 from gap_assets.gap.verdict import number
@@ -37,7 +23,7 @@ def _draw_pairs(axes: Axes, points: FloatArray, *, size: float = 14) -> None:
     """Videos, texts, and lines between at most 500 evenly spaced pairs of (2N, 2) points."""
     video, text = np.split(points, 2)
     n = len(video)
-    chosen = _spaced(n, PAIR_LINES)
+    chosen = evenly_spaced(n, PAIR_LINES)
     segments = np.stack([video[chosen], text[chosen]], axis=1)
     visibility = float(np.clip(size / len(chosen), 0.04, 0.3))
     axes.add_collection(
@@ -46,7 +32,10 @@ def _draw_pairs(axes: Axes, points: FloatArray, *, size: float = 14) -> None:
         )
     )
     area, alpha = size * float(np.clip((300 / n) ** 0.5, 0.25, 2)), 0.75 if n < 200 else 0.35
-    for block, colour, marker, label in ((video, VIDEO, "o", "video"), (text, TEXT, "s", "text")):
+    for block, colour, marker, label in (
+        (video, style.VIDEO, "o", "video"),
+        (text, style.TEXT, "s", "text"),
+    ):
         x, y = block.T
         axes.scatter(
             x, y, s=area, c=colour, marker=marker, alpha=alpha, linewidths=0, rasterized=True
@@ -54,25 +43,28 @@ def _draw_pairs(axes: Axes, points: FloatArray, *, size: float = 14) -> None:
         axes.plot([], [], marker, color=colour, label=label)  # the legend's opaque mark
 
 
-def _spaced(n: int, most: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """At most so many of n indices, evenly spaced."""
-    return np.linspace(0, n - 1, min(n, most)).astype(np.intp)
+def _draw_centroids(axes: Axes, points: FloatArray) -> list[float]:
+    """A line at the mean x of videos and of texts, given (2N, 2) points; where they are."""
+    centroids = [float(block.mean()) for block in np.split(points[:, 0], 2)]
+    for x, colour in zip(centroids, (style.VIDEO, style.TEXT), strict=True):
+        axes.axvline(x, color=colour, lw=1.2, ls="--")
+    return centroids
 
 
-def projections(given: Material) -> Exhibit:
+def projections(given: style.Material) -> style.Exhibit:
     """The paper's pair of pictures; UMAP has no ticks, because its numbers mean nothing."""
     panels = {}
     for method, names in (
         ("UMAP", {"xticks": [], "yticks": []}),
         ("SVD", {"xlabel": "first direction", "ylabel": "second direction"}),
     ):
-        figure, axes = panel((PANEL[0], 4.2))
+        figure, axes = style.panel((style.PANEL[0], 4.2))
         _draw_pairs(axes, given.points[method.lower()])
         axes.set(**names)
         axes.set_title(method, fontsize=11)
-        legend_above(figure, axes)
+        style.legend_above(figure, axes)
         panels[f"{method} of videos and texts"] = figure
-    return exhibit(
+    return style.exhibit(
         "projections",
         panels,
         components=given.projections.graph_components,
@@ -80,50 +72,49 @@ def projections(given: Material) -> Exhibit:
     )
 
 
-def gap_axis(given: Material) -> Exhibit:
+def gap_axis(given: style.Material) -> style.Exhibit:
     """Coordinates along the gap (x) with marginal histograms and both centroids."""
     gap = given.numbers.value("centroid_gap")
     points = given.points["gap_axis"]
-    figure = Figure(figsize=(WIDE[0], 4.2), layout="constrained")
+    figure = Figure(figsize=(style.WIDE[0], 4.2), layout="constrained")
     top, axes = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
-    plain(axes)
+    style.plain(axes)
     _draw_pairs(axes, points)
     bins = np.linspace(points[:, 0].min(), points[:, 0].max(), 61)
-    centroids = []
-    for block, colour in zip(np.split(points[:, 0], 2), (VIDEO, TEXT), strict=True):
-        centroids.append(float(block.mean()))
+    low, high = sorted(_draw_centroids(axes, points))
+    for block, colour in zip(np.split(points[:, 0], 2), (style.VIDEO, style.TEXT), strict=True):
         top.hist(block, bins=bins, density=True, color=colour, alpha=0.75)
-        axes.axvline(centroids[-1], color=colour, lw=1.2, ls="--")
-    plain(top, grid=False).set(yticks=[], ylabel="density")
-    low, high = sorted(centroids)
+    style.plain(top, grid=False).set(yticks=[], ylabel="density")
     level = axes.get_ylim()[1]
     axes.annotate("", (low, level), (high, level), arrowprops={"arrowstyle": "<->", "lw": 1.2})
     axes.text((low + high) / 2, level, f"gap {gap:.3f}", ha="center", va="bottom", fontsize=10)
     axes.set(
         xlabel="position along the gap (distances here are true)", ylabel="first direction across"
     )
-    legend_above(figure, axes)
+    style.legend_above(figure, axes)
     d_prime = number(given.numbers.value("d_prime_gap"), 1)
-    return exhibit("gap_axis", {"Projection on the gap": figure}, gap=number(gap), d_prime=d_prime)
+    return style.exhibit(
+        "gap_axis", {"Projection on the gap": figure}, gap=number(gap), d_prime=d_prime
+    )
 
 
-def histograms(given: Material) -> Exhibit:
+def histograms(given: style.Material) -> style.Exhibit:
     """Cosines within videos, within texts, of mismatched and of matched pairs, on one axis."""
-    passes, numbers = given.analysis.comparisons, given.numbers
+    passes, numbers = given.comparisons, given.numbers
     paired = np.histogram(passes.paired, bins=BINS, range=(-1, 1))[0]
     curves = {
-        "cone_video": ("within video", VIDEO, passes.video.histogram),
-        "cone_text": ("within text", TEXT, passes.text.histogram),
+        "cone_video": ("within video", style.VIDEO, passes.video.histogram),
+        "cone_text": ("within text", style.TEXT, passes.text.histogram),
         "mismatched_cosine": (
             "video and another video's text",
-            MISMATCHED,
+            style.MISMATCHED,
             passes.video_to_text.histogram,
         ),
-        "paired_cosine": ("video and its own text", PAIRED, paired),
+        "paired_cosine": ("video and its own text", style.PAIRED, paired),
     }
     n = len(passes.paired)
     joined = 40 if n < 60 else 20 if n < 2000 else 10  # bins of 0.001, for a calm outline
-    figure, axes = panel(WIDE)
+    figure, axes = style.panel(style.WIDE)
     for name, (label, colour, histogram) in curves.items():
         coarse = histogram.reshape(-1, joined).sum(axis=1)
         filled = name != "paired_cosine"
@@ -140,9 +131,9 @@ def histograms(given: Material) -> Exhibit:
     occupied = np.flatnonzero(sum(histogram for _, _, histogram in curves.values()))
     axes.set_xlim(-1 + occupied[0] * BIN_WIDTH - 0.03, -1 + occupied[-1] * BIN_WIDTH + 0.03)
     axes.set(xlabel="cosine", ylabel="density")
-    legend_above(figure, axes, ncols=2, title="mean cosine (dashed)", title_fontsize=9)
+    style.legend_above(figure, axes, ncols=2, title="mean cosine (dashed)", title_fontsize=9)
     gap = numbers.value("centroid_gap_debiased")
-    return exhibit(
+    return style.exhibit(
         "histograms",
         {"Histograms of cosines": figure},
         **{name: number(numbers.value(name)) for name in curves},
@@ -151,27 +142,27 @@ def histograms(given: Material) -> Exhibit:
     )
 
 
-def stability(given: Material) -> Exhibit:
+def stability(given: style.Material) -> style.Exhibit:
     """Small multiples of UMAP: the same data, other seeds and neighbourhood sizes."""
-    pairs = given.analysis.pairs.take(_spaced(len(given.analysis.pairs), STABILITY_PAIRS))
+    pairs = given.pairs.take(evenly_spaced(len(given.pairs), STABILITY_PAIRS))
     rows = np.concatenate([pairs.video, pairs.text])
     most, usual = len(rows) - 1, given.projections.neighbors
     sizes = sorted({min(usual, most), min(usual * 3, most)})
-    figure = Figure(figsize=(WIDE[0], 2.6 * len(sizes)), layout="constrained")
+    figure = Figure(figsize=(style.WIDE[0], 2.6 * len(sizes)), layout="constrained")
     grid = figure.subplots(len(sizes), 3, squeeze=False)
     for (row, seed), axes in np.ndenumerate(grid):
-        points, _ = fit_umap(rows, seed=seed, neighbors=sizes[row])
+        points = fit_umap(rows, seed=seed, neighbors=sizes[row]).embedding_.astype(np.float64)
         _draw_pairs(axes, points, size=7)
         video, text = np.split(points, 2)
         apart = np.linalg.norm(video.mean(axis=0) - text.mean(axis=0))
         title = f"seed {seed}, {sizes[row]} neighbours: {apart:.1f} apart"
-        axes.set_title(title, fontsize=9, color=MUTED)
+        axes.set_title(title, fontsize=9, color=style.MUTED)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_color("#d5d8dc")
-    return exhibit("stability", {"UMAP with other settings": figure}, n=len(pairs))
+    return style.exhibit("stability", {"UMAP with other settings": figure}, n=len(pairs))
 
 
-def preview(given: Material) -> bytes:
+def preview(given: style.Material) -> bytes:
     """The small picture that stands for a report in a list: a PNG of 900 x 400 pixels.
 
     It has a palette, for a third of the size: event logs keep a copy of it.
@@ -179,16 +170,11 @@ def preview(given: Material) -> bytes:
     gap = given.numbers.value("centroid_gap")
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for axes, name, title in (
-        (left, "umap", "UMAP"),
-        (right, "gap_axis", f"along the gap: {gap:.3f}"),
-    ):
-        _draw_pairs(plain(axes), given.points[name])
-        axes.set(title=title)
-    left.set(xticks=[], yticks=[])
-    blocks = np.split(given.points["gap_axis"][:, 0], 2)
-    for block, colour in zip(blocks, (VIDEO, TEXT), strict=True):
-        right.axvline(block.mean(), color=colour, ls="--", lw=1.2)
+    _draw_pairs(style.plain(left), given.points["umap"])
+    left.set(title="UMAP", xticks=[], yticks=[])
+    _draw_pairs(style.plain(right), given.points["gap_axis"])
+    right.set(title=f"along the gap: {gap:.3f}")
+    _draw_centroids(right, given.points["gap_axis"])
     left.legend(frameon=False)
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100)

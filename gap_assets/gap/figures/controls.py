@@ -7,36 +7,21 @@ import numpy as np
 from matplotlib.axes import Axes  # noqa: TID253
 from matplotlib.figure import Figure  # noqa: TID253
 
-from gap_assets.gap.figures.style import (
-    ACCENT,
-    LINE,
-    MISMATCHED,
-    MUTED,
-    PAIRED,
-    PANEL,
-    TEXT,
-    VIDEO,
-    WIDE,
-    Exhibit,
-    Material,
-    exhibit,
-    legend_above,
-    panel,
-)
+from gap_assets.gap.figures import style
 from gap_assets.gap.sources import FRAMES, NOISE, MetricRow
 from gap_assets.gap.verdict import mean_and_spread, number
 
 Series = dict[str, tuple[str, str]]  # label to metric and colour
 LADDER: Series = {
-    "gap": ("centroid_gap_debiased", PAIRED),
-    "cone of texts": ("cone_text", TEXT),
-    "paired cosine": ("paired_cosine", ACCENT),
-    "R@1, text → video": ("recall_at_1_text_to_video", MISMATCHED),
+    "gap": ("centroid_gap_debiased", style.PAIRED),
+    "cone of texts": ("cone_text", style.TEXT),
+    "paired cosine": ("paired_cosine", style.ACCENT),
+    "R@1, text → video": ("recall_at_1_text_to_video", style.MISMATCHED),
 }
 POOLING: Series = {
-    "gap": ("centroid_gap_debiased", PAIRED),
-    "cone of videos": ("cone_video", VIDEO),
-    "paired cosine": ("paired_cosine", ACCENT),
+    "gap": ("centroid_gap_debiased", style.PAIRED),
+    "cone of videos": ("cone_video", style.VIDEO),
+    "paired cosine": ("paired_cosine", style.ACCENT),
 }
 TRAINING = {
     "gap": "centroid_gap_debiased",
@@ -46,7 +31,7 @@ TRAINING = {
 }
 
 
-def matrix(given: Material) -> Exhibit | None:
+def matrix(given: style.Material) -> style.Exhibit | None:
     """Heat map of the gaps between all sources, videos first."""
     numbers = given.numbers
     videos, texts = list(given.sources.videos), list(given.sources.texts)
@@ -61,7 +46,7 @@ def matrix(given: Material) -> Exhibit | None:
         if row and i != j:
             gaps[i, j] = gaps[j, i] = row.value
     side = 1.4 + 0.42 * len(names)
-    figure, axes = panel((side + 2.4, side))
+    figure, axes = style.panel((side + 2.4, side))
     axes.grid(visible=False)
     image = axes.imshow(gaps, cmap="cividis", vmin=0, vmax=max(float(np.nanmax(gaps)), 1e-6))
     for (i, j), gap in np.ndenumerate(gaps):
@@ -72,12 +57,12 @@ def matrix(given: Material) -> Exhibit | None:
     axes.set_yticks(range(len(names)), names)
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         for index, label in enumerate(labels):
-            label.set_color(VIDEO if index < len(videos) else TEXT)
+            label.set_color(style.VIDEO if index < len(videos) else style.TEXT)
     axes.axhline(len(videos) - 0.5, color="white", lw=3)
     axes.axvline(len(videos) - 0.5, color="white", lw=3)
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, shrink=0.8, label="gap between the two sources")
-    return exhibit("matrix", {"Matrix of gaps between sources": figure})
+    return style.exhibit("matrix", {"Matrix of gaps between sources": figure})
 
 
 def intervals(
@@ -89,7 +74,7 @@ def intervals(
     """
     known = {group: {k: row for k, row in rows.items() if row} for group, rows in groups.items()}
     known = {group: rows for group, rows in known.items() if rows}
-    figure, axes = panel((PANEL[0], 1.3 + 0.45 * len(known)))
+    figure, axes = style.panel((style.PANEL[0], 1.3 + 0.45 * len(known)))
     for row, series in enumerate(known.values()):
         for index, (name, metric) in enumerate(series.items()):
             height = row + 0.16 * (index - (len(series) - 1) / 2)
@@ -99,7 +84,7 @@ def intervals(
             mark = "oD^s"[list(colours).index(name)]
             axes.plot(metric.value, height, mark, color=colours[name], ms=5.5, label=name)
     _name_rows(axes, known)
-    legend_above(figure, axes, ncols=2)
+    style.legend_above(figure, axes, ncols=2)
     return figure
 
 
@@ -109,7 +94,7 @@ def _name_rows(axes: Axes, names: Iterable[str]) -> None:
     axes.set_ylim(len(names) - 0.5, -0.5)
 
 
-def _ranges(given: Material, series: Series, side: str, sources: Iterable[str]) -> Figure:
+def _ranges(given: style.Material, series: Series, side: str, sources: Iterable[str]) -> Figure:
     """The intervals of some metrics for each source of one side, `video` or `text`."""
     groups = {
         source: {
@@ -120,15 +105,15 @@ def _ranges(given: Material, series: Series, side: str, sources: Iterable[str]) 
     return intervals(groups, colours={label: colour for label, (_, colour) in series.items()})
 
 
-def ladder(given: Material) -> Exhibit | None:
+def ladder(given: style.Material) -> style.Exhibit | None:
     """The same videos against each text source."""
     texts = given.sources.texts
     if len(texts) < 2:
         return None
-    return exhibit("ladder", {"Text sources compared": _ranges(given, LADDER, "text", texts)})
+    return style.exhibit("ladder", {"Text sources compared": _ranges(given, LADDER, "text", texts)})
 
 
-def pooling(given: Material) -> Exhibit | None:
+def pooling(given: style.Material) -> style.Exhibit | None:
     """The fusions compared, and the lengths (N,) of the main one's embeddings as fused."""
     videos = given.sources.videos
     norms = np.linalg.norm(videos[given.numbers.plan.video], axis=1)
@@ -138,14 +123,14 @@ def pooling(given: Material) -> Exhibit | None:
         return None
     panels = {"Fusions compared": _ranges(given, POOLING, "video", (FRAMES, *videos))}
     if differ:
-        figure, axes = panel()
-        axes.hist(norms, bins=min(40, max(8, len(norms) // 8)), color=VIDEO, alpha=0.75)
+        figure, axes = style.panel()
+        axes.hist(norms, bins=min(40, max(8, len(norms) // 8)), color=style.VIDEO, alpha=0.75)
         axes.set(xlabel="length of the mean of a video's unit frames", ylabel="videos")
         panels["Lengths of mean embeddings"] = figure
-    return exhibit("pooling", panels, length=number(float((norms**2).mean()), 2))
+    return style.exhibit("pooling", panels, length=number(float((norms**2).mean()), 2))
 
 
-def untrained(given: Material) -> Exhibit | None:
+def untrained(given: style.Material) -> style.Exhibit | None:
     """Each quantity of the trained network (a line) beside the untrained seeds (points)."""
     numbers, plan = given.numbers, given.numbers.plan
     seeds = {label: numbers.untrained(name) for label, name in TRAINING.items()} | {
@@ -156,18 +141,18 @@ def untrained(given: Material) -> Exhibit | None:
     if not seeds["gap"]:
         return None
     known = {label: values for label, values in seeds.items() if values}
-    figure, axes = panel((WIDE[0], 0.9 + 0.42 * len(known)))
+    figure, axes = style.panel((style.WIDE[0], 0.9 + 0.42 * len(known)))
     for row, (label, values) in enumerate(known.items()):
         heights = row + np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else [row]
         points = "untrained, one point per seed"
-        axes.plot(values, heights, "o", color=MUTED, ms=5, alpha=0.85, label=points)
+        axes.plot(values, heights, "o", color=style.MUTED, ms=5, alpha=0.85, label=points)
         if label in TRAINING:
             now, ends = numbers.value(TRAINING[label]), (row - 0.32, row + 0.32)
-            axes.plot([now, now], ends, color=PAIRED, lw=3, label="trained")
+            axes.plot([now, now], ends, color=style.PAIRED, lw=3, label="trained")
     _name_rows(axes, known)
-    axes.axvline(0, color=LINE, lw=0.8)
-    legend_above(figure, axes)
-    return exhibit(
+    axes.axvline(0, color=style.LINE, lw=0.8)
+    style.legend_above(figure, axes)
+    return style.exhibit(
         "untrained",
         {"Untrained and trained networks": figure},
         seeds=len(seeds["gap"]),

@@ -12,11 +12,12 @@ from matplotlib import rc_context  # noqa: TID253
 from matplotlib.axes import Axes  # noqa: TID253
 from matplotlib.figure import Figure  # noqa: TID253
 
-from gap_assets.gap.analysis import Analysis
-from gap_assets.gap.inputs import FloatArray
+from gap_assets.gap.inputs import FloatArray, Pairs
 from gap_assets.gap.pages import data_uri, words
+from gap_assets.gap.pairwise import Comparisons
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.sources import Sources
+from gap_assets.gap.spectra import Shapes
 from gap_assets.gap.verdict import Numbers
 
 # Red for video and blue for text as in the paper, in shades that differ in lightness as well.
@@ -33,42 +34,32 @@ WIDE = (8.2, 3.6)
 
 @dataclass(frozen=True)
 class Material:
-    """What the figures are drawn from.
+    """What the figures are drawn from."""
 
-    Attributes:
-        analysis: Of the main pair of sources.
-        numbers: The rows of `gap_metrics`.
-        projections: Fitted on these or earlier videos.
-        points: Method to the coordinates (2N, 2) of the analysed pairs, videos before texts.
-        sources: The trained network's embeddings.
-    """
-
-    analysis: Analysis
+    pairs: Pairs  # of the main sources
+    comparisons: Comparisons
+    shapes: Shapes
     numbers: Numbers
-    projections: ProjectionModel
-    points: Mapping[str, FloatArray]
-    sources: Sources
+    projections: ProjectionModel  # fitted on these or earlier videos
+    points: Mapping[str, FloatArray]  # method to coordinates (2N, 2) of the pairs, videos first
+    sources: Sources  # the trained network's embeddings
 
 
-@dataclass(frozen=True)
-class Exhibit:
-    """A figure: title, caption, and for each panel its alternative text and data URI.
-
-    `wide`: too wide to be legible at the width of a phone.
-    """
-
-    title: str
-    caption: str
-    panels: tuple[tuple[str, str], ...]
-    wide: bool
+Exhibit = dict[str, Any]  # what the page's template reads of a figure
 
 
 def exhibit(key: str, panels: Mapping[str, Figure], **numbers: object) -> Exhibit:
-    """The panels by their alternative text, with the words of `templates/figures.toml`."""
-    images = tuple((alt, data_uri(svg(panel), "image/svg+xml")) for alt, panel in panels.items())
+    """The panels by their alternative text, with the words of `templates/figures.toml`.
+
+    `wide` are those too wide to be legible at the width of a phone.
+    """
     entry = words("figures")[key]
-    wide = any(panel.get_figwidth() > PANEL[0] for panel in panels.values())
-    return Exhibit(entry["title"], entry["caption"].format(**numbers), images, wide)
+    return {
+        "title": entry["title"],
+        "caption": entry["caption"].format(**numbers),
+        "panels": {alt: data_uri(svg(panel), "image/svg+xml") for alt, panel in panels.items()},
+        "wide": any(panel.get_figwidth() > PANEL[0] for panel in panels.values()),
+    }
 
 
 def panel(size: tuple[float, float] = PANEL) -> tuple[Figure, Axes]:

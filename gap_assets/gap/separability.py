@@ -1,52 +1,15 @@
-"""One analysis of a set of pairs: every expensive intermediate, computed once.
+"""What tells the modalities apart, cross-fitted on two halves of the videos.
 
-The scorecard turns it into numbers, the figures into pictures. What tells the modalities apart (the
-gap axis, a linear probe) is cross-fitted on two halves of the videos: a direction learned on one
-half is only ever judged on the other, and the two rows of a pair never part.
+A direction learned on one half is only ever judged on the other, and the two rows of a pair never
+part.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gap_assets.gap.inputs import FloatArray, Pairs
-from gap_assets.gap.pairwise import Comparisons, compare_all
-from gap_assets.gap.spectra import Shapes, shapes
 
 MIN_PAIRS_FOR_HALVES = 8
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """Intermediates of one set of pairs.
-
-    Attributes:
-        pairs: The checked pairs.
-        comparisons: The four passes over all pairs of rows.
-        shapes: Means, covariances, spectra.
-        axis: (2, N) cross-fitted coordinates along the gap, video then text; None for N < 8.
-        scores: (2, N) cross-fitted decision values of a logistic probe, positive for "video"; None
-            for N < 8.
-    """
-
-    pairs: Pairs
-    comparisons: Comparisons
-    shapes: Shapes
-    axis: FloatArray | None
-    scores: FloatArray | None
-
-
-def analyse(pairs: Pairs, *, seed: int = 0) -> Analysis:
-    """Runs everything that the scorecard and the figures share."""
-    divisible = len(pairs) >= MIN_PAIRS_FOR_HALVES
-    return Analysis(
-        pairs=pairs,
-        comparisons=compare_all(pairs),
-        shapes=shapes(pairs),
-        axis=gap_axis_projections(pairs, seed=seed) if divisible else None,
-        scores=_probe_scores(pairs, seed=seed) if divisible else None,
-    )
 
 
 def halves(n: int, *, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -71,8 +34,8 @@ def d_prime(video: FloatArray, text: FloatArray, *, weights: FloatArray) -> Floa
 
     (mean_x - mean_y) / sqrt((var_x + var_y) / 2). It has no ceiling, unlike accuracy.
     """
-    total = weights.sum(axis=1)
-    moments = weights @ np.stack([video, text, video**2, text**2], axis=1) / total[:, None]
+    total = weights.sum(axis=1, keepdims=True)
+    moments = weights @ np.stack([video, text, video**2, text**2], axis=1) / total
     variances = np.maximum(moments[:, 2:] - moments[:, :2] ** 2, 0)
     # Bessel's correction by the nominal N, the same in each replicate.
     spread = np.sqrt(variances.mean(axis=1) * len(video) / (len(video) - 1))
@@ -80,8 +43,8 @@ def d_prime(video: FloatArray, text: FloatArray, *, weights: FloatArray) -> Floa
         return np.asarray((moments[:, 0] - moments[:, 1]) / spread)
 
 
-def _probe_scores(pairs: Pairs, *, seed: int) -> FloatArray:
-    """Decision values (2, N) of a logistic regression from embedding to modality.
+def probe_scores(pairs: Pairs, *, seed: int) -> FloatArray:
+    """(2, N) decision values of a logistic regression to modality, positive for "video".
 
     After subtracting the fitting half's means a linear probe is blind by construction (its
     gradient vanishes at zero), so what remains beside the mean is left to nearest neighbours.

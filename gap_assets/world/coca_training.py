@@ -29,9 +29,6 @@ CAPTION_WEIGHT, SUMMARY_WEIGHT = 2.0, 0.5
 PEAK_RATE, WARM_UP, WEIGHT_DECAY = 2e-3, 300, 0.05
 MEAN, STD = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
 
-Texts = npt.NDArray[np.str_]
-Ids = npt.NDArray[np.int64]
-
 
 def write_skeleton(folder: Path) -> None:
     """Write what a `local-dir:` model has besides weights: configuration and vocabulary."""
@@ -68,7 +65,7 @@ def _tokenizer(folder: Path) -> open_clip.SimpleTokenizer:
     return open_clip.SimpleTokenizer(bpe_path=str(folder / "bpe.txt.gz"), context_length=CONTEXT)
 
 
-def _tokens(texts: Texts, folder: Path) -> Ids:
+def _tokens(texts: npt.NDArray[np.str_], folder: Path) -> npt.NDArray[np.int64]:
     """Token ids (n, CONTEXT) int64, each different text encoded once."""
     different, inverse = np.unique(texts, return_inverse=True)
     return np.asarray(_tokenizer(folder)(different.tolist()).numpy()[inverse])

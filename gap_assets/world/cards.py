@@ -1,7 +1,10 @@
 """The model cards: what a user should know about each embedded model, with its measured figures."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
 
+from gap_assets.checksums import write_checksums
 from gap_assets.world.evaluate import TARGETS
 
 COCA = """\
@@ -26,10 +29,10 @@ No summary of the training films occurs in the films that the figures are measur
 
 ## Recipe
 
-{steps} steps of {batch} frames; AdamW, peak learning rate {rate}, a plateau and a linear fall
+{steps} steps of {BATCH} frames; AdamW, peak learning rate {PEAK_RATE}, a plateau and a linear fall
 in the last third; bf16 autocast over fp32 weights; the weights are stored in fp16. The loss is
-open_clip's `CoCaLoss` (caption weight {caption_weight}) on frames and captions, plus a contrastive
-loss (weight {summary_weight}) of {summaries} films, each the mean of its frames, with their
+open_clip's `CoCaLoss` (caption weight {CAPTION_WEIGHT}) on frames and captions, plus a contrastive
+loss (weight {SUMMARY_WEIGHT}) of {SUMMARIES} films, each the mean of its frames, with their
 summaries.
 
 Three choices differ from the production model `coca_ViT-L-14`:
@@ -40,12 +43,6 @@ Three choices differ from the production model `coca_ViT-L-14`:
   that choice** and from the length of the training, as the section below shows.
 * positions start as slow waves over the picture, not as noise.
 
-## Figures
-
-{figures}
-
-Written by the training command, on videos drawn from seed {seed} that training did not use, read
-through the production code. `python -m gap_assets.world.evaluate --seed N` measures them anew.
 """
 
 SUMMARIZER = """\
@@ -64,10 +61,15 @@ filter that drops a caption seen earlier turns a bounce into a rise.
 ## Data and recipe
 
 True captions of {films} films of `gap_assets.world`, sampled at 1 or 2 frames per second;
-{misread:.0%} of the captions have one wrong word, so that a misread frame does no harm. {steps}
-steps of {batch} films; AdamW, peak learning rate {rate}, a plateau and a linear fall in the last
+{MISREAD:.0%} of the captions have one wrong word, so that a misread frame does no harm. {steps}
+steps of {BATCH} films; AdamW, peak learning rate {PEAK_RATE}, a plateau and a linear fall \
+in the last
 third.
 
+"""
+
+
+FIGURES = """\
 ## Figures
 
 {figures}
@@ -77,12 +79,21 @@ through the production code. `python -m gap_assets.world.evaluate --seed N` meas
 """
 
 
-def figures_table(figures: Mapping[str, float]) -> str:
-    """Measured figures as a Markdown table, with the targets where there are some."""
-    rows = [
-        f"| {name} | {value:.1%} | {TARGETS[name]:.0%} |"
-        if name in TARGETS
-        else f"| {name} | {value:.0f} | |"
-        for name, value in figures.items()
-    ]
-    return "\n".join(["| figure | measured | target |", "|---|---|---|", *rows])
+def write_card(
+    folder: Path, card: str, *, recipe: ModuleType, figures: Mapping[str, float], **values: object
+) -> None:
+    """Write the last two files of a model folder: its card and its checksums.
+
+    The card (`COCA` or `SUMMARIZER`) names constants of the module `recipe`, figures as `evaluate`
+    measures them, and further values.
+    """
+    rows = ["| figure | measured | target |", "|---|---|---|"]
+    for name, value in figures.items():
+        if name in TARGETS:
+            rows.append(f"| {name} | {value:.1%} | {TARGETS[name]:.0%} |")
+        else:
+            rows.append(f"| {name} | {value:.0f} | |")
+    named = {**vars(recipe), **values, "figures": "\n".join(rows)}
+    text = (card + FIGURES).format_map(named)
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    write_checksums(folder)

@@ -6,34 +6,27 @@ It is torch code through and through; nothing that serves captions imports it.
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import open_clip  # noqa: TID253
 import torch  # noqa: TID253
 from open_clip.coca_model import CoCa  # noqa: TID253
 from open_clip.loss import ClipLoss, CoCaLoss  # noqa: TID253
-from rich.progress import track
 from safetensors.torch import save_file
 from torch import nn  # noqa: TID253
 from torch.nn import functional as F  # noqa: N812, TID253
 
-from gap_assets.world.checkpoints import (
-    append_log,
-    learning_rate_factor,
-    load_checkpoint,
-    save_checkpoint,
-)
 from gap_assets.world.corpus import IMAGE_SIZE, Corpus
+from gap_assets.world.loop import train
 from gap_assets.world.vocabulary import world_words, write_pruned_bpe
 
 WIDTH, HEAD_WIDTH, CONTEXT = 96, 32, 25
 BATCH, SUMMARIES = 128, 32  # frames and films of one step
 CAPTION_WEIGHT, SUMMARY_WEIGHT = 2.0, 0.5
 PEAK_RATE, WARM_UP, WEIGHT_DECAY = 2e-3, 300, 0.05
-LOG_EVERY, CHECKPOINT_EVERY = 50, 250
 MEAN, STD = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
 
 
@@ -41,37 +34,41 @@ def write_skeleton(folder: Path) -> None:
     """Write what a `local-dir:` model has besides weights: configuration and vocabulary."""
     folder.mkdir(parents=True, exist_ok=True)
     write_pruned_bpe(world_words(), folder / "bpe.txt.gz")
-    vocabulary = open_clip.SimpleTokenizer(bpe_path=str(folder / "bpe.txt.gz")).vocab_size
     text = {
         "context_length": CONTEXT,
-        "vocab_size": vocabulary,
+        "vocab_size": _tokenizer(folder).vocab_size,
         "width": WIDTH,
         "heads": WIDTH // HEAD_WIDTH,
         "layers": 2,
     }
-    config = {
-        "model_cfg": {
-            "embed_dim": WIDTH,
-            "custom_text": True,  # how open_clip's factory tells a CoCa from a CLIP
-            "vision_cfg": {
-                "image_size": IMAGE_SIZE,
-                "patch_size": 8,
-                "width": WIDTH,
-                "layers": 3,
-                "head_width": HEAD_WIDTH,
-                "output_tokens": True,
-            },
-            "text_cfg": text | {"embed_cls": True, "output_tokens": True},
-            "multimodal_cfg": text,
-        },
-        "preprocess_cfg": {
-            "mean": MEAN,
-            "std": STD,
-            "interpolation": "bicubic",
-            "resize_mode": "shortest",
-        },
+    vision = {
+        "image_size": IMAGE_SIZE,
+        "patch_size": 8,
+        "width": WIDTH,
+        "layers": 3,
+        "head_width": HEAD_WIDTH,
+        "output_tokens": True,
     }
+    model = {
+        "embed_dim": WIDTH,
+        "custom_text": True,  # how open_clip's factory tells a CoCa from a CLIP
+        "vision_cfg": vision,
+        "text_cfg": text | {"embed_cls": True, "output_tokens": True},
+        "multimodal_cfg": text,
+    }
+    sight = {"mean": MEAN, "std": STD, "interpolation": "bicubic", "resize_mode": "shortest"}
+    config = {"model_cfg": model, "preprocess_cfg": sight}
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def _tokenizer(folder: Path) -> open_clip.SimpleTokenizer:
+    return open_clip.SimpleTokenizer(bpe_path=str(folder / "bpe.txt.gz"), context_length=CONTEXT)
+
+
+def _tokens(texts: npt.NDArray[np.str_], folder: Path) -> npt.NDArray[np.int64]:
+    """Token ids (n, CONTEXT) int64, each different text encoded once."""
+    different, inverse = np.unique(texts, return_inverse=True)
+    return np.asarray(_tokenizer(folder)(different.tolist()).numpy()[inverse])
 
 
 def new_model(folder: Path, *, seed: int, temperature: float, learned: bool) -> CoCa:
@@ -117,61 +114,51 @@ def _normalised(images: torch.Tensor) -> torch.Tensor:
     return (images.permute(0, 3, 1, 2).float() / 255 - mean) / std
 
 
-class Objective(nn.Module):
-    """CoCa's loss on frames and captions, plus the contrast of films and summaries."""
+def objective(
+    model: CoCa,
+    images: torch.Tensor,
+    captions: torch.Tensor,
+    summaries: torch.Tensor,
+    membership: torch.Tensor,
+) -> dict[str, torch.Tensor]:
+    """CoCa's loss on frames and captions, plus the contrast of films and summaries, weighted.
 
-    def __init__(self, model: CoCa) -> None:
-        super().__init__()
-        self.model = model
-        self.frame_loss = CoCaLoss(CAPTION_WEIGHT, 1.0)
-        self.film_loss = ClipLoss()
-
-    def forward(
-        self,
-        images: torch.Tensor,
-        captions: torch.Tensor,
-        summaries: torch.Tensor,
-        membership: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Contrastive, caption and summary loss, weighted.
-
-        Args:
-            images: (BATCH, 64, 64, 3) uint8.
-            captions: (BATCH, CONTEXT) token ids.
-            summaries: (SUMMARIES, CONTEXT) token ids.
-            membership: (SUMMARIES, BATCH), row k averages the frames of film k.
-        """
-        with torch.autocast(images.device.type, torch.bfloat16):
-            out = self.model(_normalised(images), captions)
-            told = self.model.encode_text(summaries, normalize=False)
-        frames, texts = (
-            F.normalize(out[f"{m}_features"].float(), dim=-1) for m in ("image", "text")
-        )
-        films = F.normalize(membership @ frames, dim=-1)
-        told = F.normalize(told.float(), dim=-1)
-        scale = out["logit_scale"]
-        contrast, caption = self.frame_loss(
-            frames, texts, out["logits"].float(), out["labels"], scale
-        )
-        return contrast, caption, SUMMARY_WEIGHT * self.film_loss(films, told, scale)
+    Args:
+        model: The CoCa.
+        images: (BATCH, 64, 64, 3) uint8.
+        captions: (BATCH, CONTEXT) token ids.
+        summaries: (SUMMARIES, CONTEXT) token ids.
+        membership: (SUMMARIES, BATCH), row k averages the frames of film k.
+    """
+    with torch.autocast(images.device.type, torch.bfloat16):
+        out = model(_normalised(images), captions)
+        told = model.encode_text(summaries, normalize=False)
+    frames, texts, told = (
+        F.normalize(rows.float(), dim=-1)
+        for rows in (out["image_features"], out["text_features"], told)
+    )
+    films = F.normalize(membership @ frames, dim=-1)
+    scale = out["logit_scale"]
+    contrast, caption = CoCaLoss(CAPTION_WEIGHT, 1.0)(
+        frames, texts, out["logits"].float(), out["labels"], scale
+    )
+    summary = SUMMARY_WEIGHT * ClipLoss()(films, told, scale)
+    return {"contrast": contrast, "caption": caption, "summary": summary}
 
 
 class Batches:
     """Batches by step number: no state, so a resumed training sees what the first would have."""
 
     def __init__(self, corpus: Corpus, folder: Path, *, seed: int, device: str) -> None:
-        tokenizer = open_clip.SimpleTokenizer(
-            bpe_path=str(folder / "bpe.txt.gz"), context_length=CONTEXT
-        )
         self.images = corpus.images
-        self.captions = _tokens(tokenizer, corpus.captions)
-        self.mirrored = _tokens(tokenizer, corpus.mirrored)
-        self.summaries = _tokens(tokenizer, corpus.summaries)
+        self.captions = _tokens(corpus.captions, folder)
+        self.mirrored = _tokens(corpus.mirrored, folder)
+        self.summaries = _tokens(corpus.summaries, folder)
         self.starts = np.searchsorted(corpus.films, np.arange(len(corpus.summaries) + 1))
         self.seed, self.device = seed, device
 
     def __call__(self, step: int) -> tuple[torch.Tensor, ...]:
-        """The arguments of `Objective.forward` for one step."""
+        """The arguments of `objective`, after the model, for one step."""
         rng = np.random.default_rng([self.seed, step])
         films = rng.choice(len(self.summaries), BATCH, replace=False)
         spans = [np.arange(self.starts[f], self.starts[f + 1]) for f in films]
@@ -187,12 +174,6 @@ class Batches:
         return tuple(torch.from_numpy(a).to(self.device) for a in arrays)
 
 
-def _tokens(tokenizer: Any, texts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Token ids (n, CONTEXT) int64, each different text encoded once."""
-    different, inverse = np.unique(texts, return_inverse=True)
-    return np.asarray(tokenizer(different.tolist()).numpy()[inverse])
-
-
 def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = [
@@ -202,16 +183,18 @@ def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
 
 
-def embed_pairs(
-    model: CoCa, pairs: Corpus, folder: Path, *, device: str
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Unit embeddings (n, D) float32 of the frames of a corpus and of their captions."""
-    batches = Batches(pairs, folder, seed=0, device=device)
-    images = torch.from_numpy(pairs.images).to(device)
-    with torch.no_grad():
-        frames = model.encode_image(_normalised(images))
-        texts = model.encode_text(torch.from_numpy(batches.captions).to(device))
-    return frames.float().cpu().numpy(), texts.float().cpu().numpy()
+@torch.no_grad()
+def keep_pairs(model: CoCa, pairs: Corpus, *, step: int, folder: Path, work: Path) -> None:
+    """Write unit embeddings (n, D) float32 of frames and of their captions to `pairs-STEP.npz`."""
+    device = model.logit_scale.device
+    frames = model.encode_image(_normalised(torch.from_numpy(pairs.images).to(device)))
+    texts = model.encode_text(torch.from_numpy(_tokens(pairs.captions, folder)).to(device))
+    np.savez(
+        work / f"pairs-{step:06d}.npz",
+        frames=frames.float().cpu().numpy(),
+        texts=texts.float().cpu().numpy(),
+        temperature=1 / model.logit_scale.exp().item(),
+    )
 
 
 def train_coca(
@@ -244,38 +227,16 @@ def train_coca(
     write_skeleton(folder)
     work.mkdir(parents=True, exist_ok=True)
     model = new_model(folder, seed=seed, temperature=temperature, learned=learned).to(device)
-    optimizer = _optimizer(model)
-    first = load_checkpoint(work / "checkpoint.pt", model, optimizer)
     batches = Batches(corpus, folder, seed=seed, device=device)
-    objective: Callable[..., Any] = Objective(model)
-    if shutil.which("g++"):  # what torch.compile needs; a third faster on a CPU
-        objective = torch.compile(objective, dynamic=False)
+    # A third faster on a CPU, where there is the compiler that torch.compile needs.
+    compiled = torch.compile(objective, dynamic=False) if shutil.which("g++") else objective
 
-    def observed(step: int) -> None:
-        frames, texts = embed_pairs(model, pairs, folder, device=device)
-        now = 1 / model.logit_scale.exp().item()
-        np.savez(work / f"pairs-{step:06d}.npz", frames=frames, texts=texts, temperature=now)
-
-    losses = np.zeros(3)
-    for step in track(range(first, steps), description="Training the small CoCa"):
+    def losses(step: int) -> dict[str, torch.Tensor]:
         if step in observe:
-            observed(step)
-        rate = PEAK_RATE * learning_rate_factor(step, steps, warm_up=WARM_UP)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        parts = objective(*batches(step))
-        optimizer.zero_grad()
-        sum(parts).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        losses += [part.item() for part in parts]
-        if (step + 1) % LOG_EVERY == 0:
-            contrast, caption, summary = (losses / LOG_EVERY).tolist()
-            shares = {"contrast": contrast, "caption": caption, "summary": summary}
-            append_log(work / "log.jsonl", step=step + 1, rate=rate, **shares)
-            losses[:] = 0
-        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
-            save_checkpoint(work / "checkpoint.pt", model, optimizer, step + 1)
-    observed(steps)
+            keep_pairs(model, pairs, step=step, folder=folder, work=work)
+        return compiled(model, *batches(step))
+
+    train(model, _optimizer(model), losses, work=work, steps=steps, warm_up=WARM_UP)
+    keep_pairs(model, pairs, step=steps, folder=folder, work=work)
     weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     save_file(weights, folder / "open_clip_model.safetensors")

@@ -5,18 +5,20 @@ model's input) with two JPEG round trips, at a tenth of its cost.
 """
 
 import io
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from gap_assets.world.drawing import SIZE, draw_frame
-from gap_assets.world.language import caption, frame_caption, mirrored
-from gap_assets.world.scene import FPS, beat_at
+from gap_assets.world.language import caption, mirrored
+from gap_assets.world.scene import FPS
 from gap_assets.world.stories import Split, draw_film
 
 IMAGE_SIZE = 64  # the small CoCa's input, pixels
@@ -24,6 +26,7 @@ FRAMES_PER_FILM = 3
 CHUNK = 250  # films per task of the process pool
 
 Pixels = npt.NDArray[np.uint8]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,13 @@ def seen(frame: Pixels, rng: np.random.Generator) -> Pixels:
     return np.asarray(kept.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC))
 
 
+def on_all_cores(draw: Callable[[int], T], films: int, *, chunk: int) -> list[T]:
+    """`draw` of the films 0, 1 and so on, their number rounded up to whole chunks."""
+    whole = -(-films // chunk) * chunk
+    with ProcessPoolExecutor() as pool:
+        return list(pool.map(draw, range(whole), chunksize=chunk))
+
+
 def _film_frames(
     index: int, *, seed: int, split: Split
 ) -> tuple[str, list[tuple[Pixels, str, str]]]:
@@ -64,25 +74,15 @@ def _film_frames(
     rng = np.random.default_rng([seed, index, 1])
     starts = [s for s in range(len(film.beats)) if s == 0 or film.beats[s] != film.beats[s - 1]]
     distinct = list({film.beats[s]: s for s in starts}.values())
-    chosen = rng.permutation(distinct)[:FRAMES_PER_FILM]
     frames = []
-    for second in chosen.tolist():
-        k = second * FPS + int(rng.integers(1, 6))
-        other = caption(mirrored(beat_at(film, k)), film.story.background)
-        frames.append((seen(draw_frame(film, k), rng), frame_caption(film, k), other))
+    for second in rng.permutation(distinct)[:FRAMES_PER_FILM].tolist():
+        picture = draw_frame(film, second * FPS + int(rng.integers(1, 6)))
+        told, told_mirrored = (
+            caption(beat, film.story.background)
+            for beat in (film.beats[second], mirrored(film.beats[second]))
+        )
+        frames.append((seen(picture, rng), told, told_mirrored))
     return film.story.summary, frames
-
-
-def _chunk(start: int, *, films: int, seed: int, split: Split) -> Corpus:
-    drawn = [_film_frames(k, seed=seed, split=split) for k in range(start, start + films)]
-    rows = [(k, *frame) for k, (_, frames) in enumerate(drawn) for frame in frames]
-    return Corpus(
-        images=np.stack([row[1] for row in rows]),
-        captions=np.array([row[2] for row in rows]),
-        mirrored=np.array([row[3] for row in rows]),
-        films=np.array([row[0] + start for row in rows]),
-        summaries=np.array([summary for summary, _ in drawn]),
-    )
 
 
 def render(*, films: int, seed: int, split: Split, cache: Path | None = None) -> Corpus:
@@ -96,15 +96,19 @@ def render(*, films: int, seed: int, split: Split, cache: Path | None = None) ->
     """
     if cache is not None and cache.exists():
         with np.load(cache) as stored:
-            return Corpus(**{name: stored[name] for name in stored.files})
-    with ProcessPoolExecutor() as pool:
-        task = partial(_chunk, films=CHUNK, seed=seed, split=split)
-        chunks = list(pool.map(task, range(0, films, CHUNK)))
-    fields = Corpus.__dataclass_fields__
-    corpus = Corpus(**{f: np.concatenate([getattr(c, f) for c in chunks]) for f in fields})
+            return Corpus(**stored)
+    drawn = on_all_cores(partial(_film_frames, seed=seed, split=split), films, chunk=CHUNK)
+    images, captions, mirrors = zip(*(f for _, frames in drawn for f in frames), strict=True)
+    corpus = Corpus(
+        images=np.stack(images),
+        captions=np.array(captions),
+        mirrored=np.array(mirrors),
+        films=np.repeat(np.arange(len(drawn)), [len(frames) for _, frames in drawn]),
+        summaries=np.array([summary for summary, _ in drawn]),
+    )
     if cache is not None:
         cache.parent.mkdir(parents=True, exist_ok=True)
         partial_file = cache.with_suffix(".partial.npz")
-        np.savez(partial_file, **{f: getattr(corpus, f) for f in fields})
+        np.savez(partial_file, **vars(corpus))
         partial_file.replace(cache)
     return corpus

@@ -9,8 +9,9 @@ import io
 import json
 import tempfile
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,14 +63,37 @@ def read_samples(coca: Coca, *, seed: int, videos: int = VIDEOS) -> list[Reading
         seed: Of the videos; one that training did not use.
         videos: How many.
     """
+    from gap_assets.coca.engine import DecodeSettings, describe_frames
+    from gap_assets.video.frames import extract_frames
+    from gap_assets.video.sampling import FramesPerSecond
+
+    sampling = FramesPerSecond(rate=TRUTH_RATE)
+    short_side = PROFILES["embedded"].frame_short_side
+    pictures = []
     with tempfile.TemporaryDirectory() as folder:
         listing = write_samples(Path(folder), count=videos, seed=seed)
         truths = [json.loads(line) for line in listing.read_text(encoding="utf-8").splitlines()]
-        described = _described(coca, [Path(folder) / f"{t['video_id']}.mp4" for t in truths])
-    return [
-        Reading(truth=t["sentences"], summary=t["caption"], captions=c, embeddings=e, pictures=p)
-        for t, (c, e, p) in zip(truths, described, strict=True)
-    ]
+        for truth in track(truths, description="Decoding", console=Console(stderr=True)):
+            path = Path(folder) / f"{truth['video_id']}.mp4"
+            extraction = extract_frames(path, sampling=sampling, short_side=short_side)
+            pictures.append([frame.image for frame in extraction.frames])
+    jpegs = chain.from_iterable(pictures)
+    batches = list(describe_frames(coca, jpegs, decode=DecodeSettings(), batch_size=128))
+    captions = [caption.text for batch in batches for caption in batch.captions]
+    embeddings = np.concatenate([batch.embeddings for batch in batches])
+    readings, end = [], 0
+    for truth, stored in zip(truths, pictures, strict=True):
+        start, end = end, end + len(stored)
+        readings.append(
+            Reading(
+                truth=truth["sentences"],
+                captions=captions[start:end],
+                summary=truth["caption"],
+                embeddings=embeddings[start:end],
+                pictures=stored,
+            )
+        )
+    return readings
 
 
 def coca_figures(coca: Coca, readings: Sequence[Reading], *, seed: int) -> Figures:
@@ -80,7 +104,7 @@ def coca_figures(coca: Coca, readings: Sequence[Reading], *, seed: int) -> Figur
     frames = [frames[n] for n in np.random.default_rng(seed).permutation(len(frames))]
     shown = frames[:FRAMES]
     right = np.array([r.captions[k] == r.truth[k] for r, k in shown])
-    two = np.array([_names_two(r.truth[k]) for r, k in shown])
+    two = np.array([" and a " in r.truth[k] or " touching a " in r.truth[k] for r, k in shown])
     pairs = list({r.truth[k]: r.embeddings[k] for r, k in frames}.items())[:RETRIEVED_CAPTIONS]
     captions = embed_texts(coca, [caption for caption, _ in pairs]).embeddings
     films = list({r.summary: r for r in readings}.values())[:RETRIEVED_VIDEOS]
@@ -107,29 +131,6 @@ def summarizer_figures(summarizer: Summarizer, readings: Sequence[Reading]) -> F
         "summary_exact_end_to_end": _exact(summarizer, some, [r.captions for r in some]),
         "summaries": len(some),
     }
-
-
-def _described(coca: Coca, paths: Iterable[Path]) -> list[tuple[list[str], Vectors, list[bytes]]]:
-    """Captions, embeddings and pictures of each video's frames at 2 per second."""
-    from gap_assets.coca.engine import DecodeSettings, describe_frames
-    from gap_assets.video.frames import extract_frames
-    from gap_assets.video.sampling import FramesPerSecond
-
-    sampling = FramesPerSecond(rate=TRUTH_RATE)
-    short_side = PROFILES["embedded"].frame_short_side
-    videos = [
-        [f.image for f in extract_frames(p, sampling=sampling, short_side=short_side).frames]
-        for p in track(list(paths), description="Decoding", console=Console(stderr=True))
-    ]
-    jpegs = (jpeg for video in videos for jpeg in video)
-    batches = list(describe_frames(coca, jpegs, decode=DecodeSettings(), batch_size=128))
-    captions = [caption.text for batch in batches for caption in batch.captions]
-    embeddings = np.concatenate([batch.embeddings for batch in batches])
-    ends = np.cumsum([len(video) for video in videos])
-    return [
-        (captions[end - len(video) : end], embeddings[end - len(video) : end], video)
-        for video, end in zip(videos, ends.tolist(), strict=True)
-    ]
 
 
 def _exact(
@@ -164,10 +165,6 @@ def sheet(readings: Sequence[Reading]) -> Image.Image:
             lines += ["but is:", *textwrap.wrap(reading.truth[k], 38)]
         cells.append((picture, "\n".join(lines)))
     return contact_sheet(cells, columns=6)
-
-
-def _names_two(caption: str) -> bool:
-    return " and a " in caption or " touching a " in caption
 
 
 def main(

@@ -4,16 +4,16 @@
 differ in their temperature only, to a model card.
 """
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import typer
 
 from gap_assets.checksums import write_checksums
+from gap_assets.gap.moments import closed_form
 
 Vectors = npt.NDArray[np.float32]
 
@@ -36,8 +36,7 @@ cones within some hundred steps, the gap not wholly; and as the temperature fall
 again. So the gap that this model shows depends on its temperature and on when it was stopped."""
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """Both modalities at one step; cosines are means over all pairs of that kind."""
 
     step: int
@@ -50,20 +49,10 @@ class Moment:
 
 def moment(step: int, temperature: float, frames: Vectors, texts: Vectors) -> Moment:
     """Measure one step; both inputs are (n, D) with unit rows, row k of each a pair."""
-    return Moment(
-        step=step,
-        temperature=temperature,
-        gap=float(np.linalg.norm(frames.mean(axis=0) - texts.mean(axis=0))),
-        image_cone=_cone(frames),
-        text_cone=_cone(texts),
-        matched=float((frames * texts).sum(axis=1).mean()),
-    )
-
-
-def _cone(vectors: Vectors) -> float:
-    """Mean cosine over pairs of different rows: |sum|^2 = n + n (n - 1) times that mean."""
-    n = len(vectors)
-    return float((np.square(vectors.sum(axis=0, dtype=np.float64)).sum() - n) / (n * (n - 1)))
+    weights = np.ones((1, len(frames)))
+    found = closed_form(frames.astype(np.float64), texts.astype(np.float64), weights=weights)
+    names = ("centroid_gap", "cone_video", "cone_text", "paired_cosine")
+    return Moment(step, temperature, *(float(found[name][0]) for name in names))
 
 
 def moments(work: Path) -> list[Moment]:
@@ -79,14 +68,13 @@ def moments(work: Path) -> list[Moment]:
 def table(history: Sequence[Moment]) -> str:
     """The moments as a Markdown table."""
     names = ["step", "temperature", "gap", "image cone", "text cone", "matched cosine"]
-    rows = [
-        f"| {step} | {' | '.join(f'{value:.3f}' for value in values)} |"
-        for step, *values in map(astuple, history)
-    ]
-    return "\n".join([f"| {' | '.join(names)} |", "|---" * len(fields(Moment)) + "|", *rows])
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    for step, *values in history:
+        lines.append(f"| {step} | {' | '.join(f'{value:.3f}' for value in values)} |")
+    return "\n".join(lines)
 
 
-def draw(histories: dict[str, Sequence[Moment]], out: Path) -> None:
+def draw(histories: Mapping[str, Sequence[Moment]], out: Path) -> None:
     """Draw gap and cones over steps, one panel for each training."""
     from matplotlib.figure import Figure
 
@@ -112,19 +100,18 @@ def main(
     card: Annotated[Path, typer.Option(help="The model folder whose card gets the section.")],
 ) -> None:
     """Add gap and cones along trainings to a model card: one figure, and a table of each."""
-    histories: dict[str, Sequence[Moment]] = {}
+    histories = {}
     for folder in work:
         history = moments(folder)
         learned = history[0].temperature != history[-1].temperature
         manner = "learned from" if learned else "frozen at"
         histories[f"temperature {manner} {history[0].temperature:.2f}"] = history
     draw(histories, card / FIGURE)
-    parts = [
-        HEADING,
-        *(f"{title[0].upper()}{title[1:]}:\n\n{table(h)}" for title, h in histories.items()),
-    ]
-    text = (card / "README.md").read_text(encoding="utf-8").split(HEADING)[0].rstrip()
-    (card / "README.md").write_text("\n\n".join([text, *parts]) + "\n", encoding="utf-8")
+    readme = card / "README.md"
+    parts = [readme.read_text(encoding="utf-8").split(HEADING)[0].rstrip(), HEADING]
+    for title, history in histories.items():
+        parts += [f"{title.capitalize()}:", table(history)]
+    readme.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     write_checksums(card)
 
 

@@ -6,7 +6,7 @@ from left to right and, in one column, from the top down.
 
 from dataclasses import replace
 
-from gap_assets.world.scene import Beat, Figure, Film, beat_at
+from gap_assets.world.scene import FPS, Beat, Figure, Film
 
 MIRROR = {"left": "right", "right": "left"}
 
@@ -35,7 +35,7 @@ def caption(beat: Beat, background: str) -> str:
 
 def frame_caption(film: Film, frame_index: int) -> str:
     """The true caption of a clear frame."""
-    return caption(beat_at(film, frame_index), film.story.background)
+    return caption(film.beats[frame_index // FPS], film.story.background)
 
 
 def mirrored(beat: Beat) -> Beat:

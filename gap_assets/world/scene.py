@@ -6,8 +6,9 @@ or 2 per second (ffmpeg's rule) never fall on the border between two names. Word
 `language`, pixels to `drawing`, the choice of stories to `stories`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 FPS = 8  # frames per second of every video
 UNITS = 64  # width and height of the scene; videos have two pixels per unit
@@ -84,7 +85,7 @@ class Film:
     wobble: tuple[tuple[float, float], ...]  # of each figure's place, in units
     radius: tuple[tuple[float, float], ...]  # of each figure: ordinary and big, in units
     tilt: float  # degrees: +45 or -45
-    tint: tuple[tuple[float, float, float], ...]  # of each figure and of the background, levels
+    tint: tuple[tuple[float, ...], ...]  # of each figure and of the background, levels
     texture: tuple[float, float, float, float, float]  # strength, two frequencies, two phases
     zoom: float  # growth of the picture per second
     shake: float  # units
@@ -105,7 +106,7 @@ class Pose:
     y: float
     radius: float
     tilt: float
-    colour: tuple[float, float, float]
+    colour: tuple[float, ...]
 
 
 def sampled_frames(beats: int, *, rate: int) -> list[int]:
@@ -115,11 +116,6 @@ def sampled_frames(beats: int, *, rate: int) -> list[int]:
     """
     step = FPS // rate
     return [step * k + (step + 1) // 2 - 1 for k in range(beats * rate)]
-
-
-def beat_at(film: Film, frame_index: int) -> Beat:
-    """The beat whose names hold at a frame; meaningful for `clear` frames only."""
-    return film.beats[frame_index // FPS]
 
 
 def clear_frames(film: Film) -> list[int]:
@@ -141,39 +137,29 @@ def _progress(distance: float) -> float:
 
 def poses_at(film: Film, frame_index: int) -> list[Pose]:
     """Where the figures of a film are at a frame, between the beat and its neighbour in time."""
-    time = frame_index / FPS - 3 / FPS  # beats are centred on the 1 fps sample
-    here = min(max(round(time), 0), len(film.beats) - 1)
-    there = min(max(here + (1 if time > here else -1), 0), len(film.beats) - 1)
+    time = (frame_index - 3) / FPS  # beats are centred on the 1 fps sample
+    last = len(film.beats) - 1
+    here = min(max(round(time), 0), last)
+    there = min(max(here + (1 if time > here else -1), 0), last)
     share = _progress(min(abs(time - here), 0.5))
-    return [
-        _between(film, number, film.beats[here][number], film.beats[there][number], share)
-        for number in range(len(film.beats[here]))
-    ]
+    ways = zip(film.beats[here], film.beats[there], strict=True)
+    return [_between(film, number, *way, share) for number, way in enumerate(ways)]
 
 
-def _between(film: Film, number: int, a: Figure, b: Figure, share: float) -> Pose:
-    dx, dy = film.wobble[number]
-    tint = film.tint[number]
-    blend = max(share - 0.06, 0.0) / 0.88  # a colour has no drift in its held part
-
-    def mix(one: float, two: float) -> float:
-        return one + share * (two - one)
-
-    def colour(one: float, two: float, level: float) -> float:
-        return one + blend * (two - one) + level
-
-    return Pose(
-        kind=a.kind,
-        x=mix(a.x, b.x) + film.offset[0] + dx,
-        y=mix(ROWS[a.row], ROWS[b.row]) + film.offset[1] + dy,
-        radius=mix(film.radius[number][a.big], film.radius[number][b.big]),
-        tilt=film.tilt * mix(a.tilted, b.tilted),
-        colour=_rgb(
-            [colour(*z) for z in zip(COLOURS[a.colour], COLOURS[b.colour], tint, strict=True)]
-        ),
+def _between(film: Film, number: int, here: Figure, there: Figure, share: float) -> Pose:
+    start, end = (
+        np.array([f.x, ROWS[f.row], film.radius[number][f.big], f.tilted, *COLOURS[f.colour]])
+        for f in (here, there)
     )
-
-
-def _rgb(levels: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = levels
-    return red, green, blue
+    blend = max(share - 0.06, 0.0) / 0.88  # a colour has no drift in its held part
+    state = start + np.array([share] * 4 + [blend] * 3) * (end - start)
+    x, y, radius, tilted, *colour = state.tolist()
+    dx, dy = film.wobble[number]
+    return Pose(
+        kind=here.kind,
+        x=x + film.offset[0] + dx,
+        y=y + film.offset[1] + dy,
+        radius=radius,
+        tilt=film.tilt * tilted,
+        colour=tuple(c + t for c, t in zip(colour, film.tint[number], strict=True)),
+    )

@@ -5,26 +5,38 @@ different captions decides the summary. Splits are by a hash of the summary: non
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Literal, TypeVar
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby, pairwise
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from gap_assets.world.language import noun, phrase
-from gap_assets.world.scene import BACKGROUNDS, COLOURS, KINDS, TILTABLE, Beat, Figure, Film, Story
+from gap_assets.world.scene import (
+    BACKGROUNDS,
+    COLOURS,
+    KINDS,
+    ROWS,
+    TILTABLE,
+    Beat,
+    Figure,
+    Film,
+    Story,
+)
 
 Split = Literal["train", "validation", "held-out"]
+Told = tuple[str, Iterable[Beat]]  # a summary without its background, and what it tells
 T = TypeVar("T")
 
 INSIDE = ("left", "middle", "right")
+SIDES = (("left", "right"), ("right", "left"))
 SECONDS = (3, 8)  # shortest and longest video
 TRAVELS = {"moves", "goes", "swings", "rises", "falls", "jumps", "dips", "bounces"}
+DUETS = ("stay", "meet", "part", "collide", "swap", "jump over", "travel")
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(NamedTuple):
     """What one figure does: the words for it, and its states from the first to the last."""
 
     words: str
@@ -58,23 +70,24 @@ def draw_film(seed: int, index: int, *, split: Split) -> Film:
 
 def draw_story(rng: np.random.Generator) -> Story:
     """A story with one figure (two in five) or with two."""
-    background = _pick(rng, list(BACKGROUNDS))
+    background = _pick(rng, BACKGROUNDS)
     maker = _pick(rng, (_alone, _alone, _beside, _together, _together))
     while True:
-        words, beats = maker(rng)
-        beats = tuple(beat for k, beat in enumerate(beats) if k == 0 or beat != beats[k - 1])
+        words, told = maker(rng)
+        beats = tuple(beat for beat, _ in groupby(told))
         distinct = all(noun(a) != noun(b) for beat in beats for a, b in pairwise(beat))
         if len(beats) <= SECONDS[1] and distinct:
             return Story(beats=beats, summary=f"{words} {background}", background=background)
 
 
-def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
-    return options[int(rng.integers(len(options)))]
+def _pick(rng: np.random.Generator, options: Iterable[T]) -> T:
+    choices = tuple(options)
+    return choices[int(rng.integers(len(choices)))]
 
 
 def _figure(rng: np.random.Generator, **state: str | bool) -> Figure:
-    drawn = {"column": _pick(rng, INSIDE), "row": _pick(rng, ("top", "bottom"))}
-    look = {"colour": _pick(rng, list(COLOURS)), "kind": _pick(rng, KINDS)}
+    drawn = {"column": _pick(rng, INSIDE), "row": _pick(rng, ROWS)}
+    look = {"colour": _pick(rng, COLOURS), "kind": _pick(rng, KINDS)}
     return Figure(**{**look, **drawn, **state})  # type: ignore[arg-type]
 
 
@@ -83,7 +96,9 @@ def _at(figure: Figure, *columns: str) -> tuple[Figure, ...]:
 
 
 def actions(figure: Figure) -> Iterator[Action]:
-    """Everything that a figure in its present state can do."""
+    """Everything that a figure in its present state can do; nothing for one outside."""
+    if not figure.visible:
+        return
     here = INSIDE.index(figure.column)
     for there, target in enumerate(INSIDE):
         step = 1 if there > here else -1
@@ -94,15 +109,14 @@ def actions(figure: Figure) -> Iterator[Action]:
         if abs(there - here) == 1:
             yield Action(f"swings to the {target}", way * 2)
             yield Action(f"swings to the {target}", way * 2 + way[:1])
-    other = replace(figure, row="top" if figure.row == "bottom" else "bottom")
     up = figure.row == "bottom"
+    other = replace(figure, row="top" if up else "bottom")
     yield Action("rises" if up else "falls", (figure, other))
     yield Action("jumps" if up else "dips", (figure, other, figure))
     yield Action("bounces", (figure, other) * 2)
     yield Action("bounces", (figure, other) * 2 + (figure,))
-    yield Action(
-        "shrinks" if figure.big else "grows", (figure, replace(figure, big=not figure.big))
-    )
+    resized = replace(figure, big=not figure.big)
+    yield Action("shrinks" if figure.big else "grows", (figure, resized))
     if figure.kind in TILTABLE:
         tilted = replace(figure, tilted=True)
         yield Action("spins", (figure, tilted, figure))
@@ -118,133 +132,99 @@ def actions(figure: Figure) -> Iterator[Action]:
 
 def _may_follow(first: str, second: str) -> bool:
     """Whether two actions in a row can be told from any one action, and from each other."""
-    if first == second or first == "leaves" or second == "enters":
+    if first == second or second == "enters":
         return False
     turns_corner = "moves" in (first, second) and bool({"rises", "falls"} & {first, second})
     return turns_corner or not {first, second} <= TRAVELS
 
 
-def _choose(rng: np.random.Generator, options: Sequence[Action]) -> Action:
-    verb = _pick(rng, sorted({option.verb for option in options}))
-    return _pick(rng, [option for option in options if option.verb == verb])
+def _choose(rng: np.random.Generator, options: Iterable[Action]) -> Action:
+    by_verb: dict[str, list[Action]] = {}
+    for option in options:
+        by_verb.setdefault(option.verb, []).append(option)
+    return _pick(rng, by_verb[_pick(rng, sorted(by_verb))])
 
 
-def _alone(rng: np.random.Generator) -> tuple[str, tuple[Beat, ...]]:
+def _alone(rng: np.random.Generator) -> Told:
     """One figure: it stays, acts, or acts twice."""
     figure = _figure(rng, big=bool(rng.random() < 0.3))
     phases = _pick(rng, (0, 1, 1, 1, 1, 2, 2, 2, 2, 2))
     if phases == 0:
-        return f"{phrase(figure)} stays", ((figure,),)
-    first = _choose(rng, list(actions(figure)))
-    if phases == 1:
-        return f"{phrase(figure)} {first.words}", tuple((f,) for f in first.path)
-    follow_ups = (
-        [a for a in actions(first.path[-1]) if _may_follow(first.verb, a.verb)]
-        if first.path[-1].visible
-        else []
-    )
-    if not follow_ups:
-        return _alone(rng)
-    second = _choose(rng, follow_ups)
-    path = first.path + second.path
-    return f"{phrase(figure)} {first.words} then {second.words}", tuple((f,) for f in path)
+        return f"{phrase(figure)} stays", [(figure,)]
+    words, path = first = _choose(rng, actions(figure))
+    if phases == 2:
+        follow_ups = [a for a in actions(path[-1]) if _may_follow(first.verb, a.verb)]
+        if not follow_ups:
+            return _alone(rng)
+        second = _choose(rng, follow_ups)
+        words, path = f"{words} then {second.words}", path + second.path
+    return f"{phrase(figure)} {words}", [(state,) for state in path]
 
 
-def _beside(rng: np.random.Generator) -> tuple[str, tuple[Beat, ...]]:
+def _beside(rng: np.random.Generator) -> Told:
     """Two figures far apart: one acts, the other rests."""
-    mine, other = _pick(rng, (("left", "right"), ("right", "left")))
+    mine, other = _pick(rng, SIDES)
     actor = _figure(rng, column=mine, big=bool(rng.random() < 0.3))
     rest = _figure(rng, column=other)
     calm = [a for a in actions(actor) if a.verb not in {"moves", "goes", "swings"}]
-    action = _choose(rng, calm)
-    return (
-        f"{phrase(actor)} {action.words} beside {phrase(rest)}",
-        tuple((f, rest) for f in action.path),
-    )
+    words, path = _choose(rng, calm)
+    return f"{phrase(actor)} {words} beside {phrase(rest)}", [(state, rest) for state in path]
 
 
-def _together(rng: np.random.Generator) -> tuple[str, tuple[Beat, ...]]:
+def _together(rng: np.random.Generator) -> Told:
     """Two figures that act on each other."""
-    row = _pick(rng, ("top", "bottom"))
+    row = _pick(rng, ROWS)
     left, right = _figure(rng, column="left", row=row), _figure(rng, column="right", row=row)
-    return _pick(rng, (_stay, _meet, _part, _collide, _swap, _jump_over, _travel))(rng, left, right)
-
-
-Duet = Callable[[np.random.Generator, Figure, Figure], tuple[str, tuple[Beat, ...]]]
-
-
-def _touching(left: Figure, right: Figure) -> Beat:
-    return _at(left, "touching left") + _at(right, "touching right")
-
-
-def _stay(rng: np.random.Generator, left: Figure, right: Figure) -> tuple[str, tuple[Beat, ...]]:
-    right = replace(right, row=_pick(rng, ("top", "bottom")))
-    return f"{phrase(left)} and {phrase(right)} stay", ((left, right),)
-
-
-def _meet(_: np.random.Generator, left: Figure, right: Figure) -> tuple[str, tuple[Beat, ...]]:
-    beats = ((left, right), _touching(left, right))
-    return f"{phrase(left)} and {phrase(right)} meet", beats
-
-
-def _part(_: np.random.Generator, left: Figure, right: Figure) -> tuple[str, tuple[Beat, ...]]:
-    beats = (_touching(left, right), (left, right))
-    return f"{noun(left)} touching {noun(right)} at the {left.row} middle part", beats
-
-
-def _collide(_: np.random.Generator, left: Figure, right: Figure) -> tuple[str, tuple[Beat, ...]]:
-    beats = ((left, right), _touching(left, right), (left, right))
-    return f"{phrase(left)} and {phrase(right)} collide", beats
-
-
-def _swap(rng: np.random.Generator, left: Figure, right: Figure) -> tuple[str, tuple[Beat, ...]]:
-    rows = _pick(rng, (("top", "bottom"), ("bottom", "top")))
-    passing = tuple(
-        replace(f, column="middle", row=row) for f, row in zip((left, right), rows, strict=True)
-    )
-    beats = ((left, right), passing, _at(left, "right") + _at(right, "left"))
-    return f"{phrase(left)} and {phrase(right)} swap", beats
-
-
-def _jump_over(
-    rng: np.random.Generator, left: Figure, right: Figure
-) -> tuple[str, tuple[Beat, ...]]:
-    start, end = _pick(rng, (("left", "right"), ("right", "left")))
-    jumper = replace(left, column=start, row="bottom")
-    above = replace(left, column="middle", row="top")
-    landed = replace(left, column=end, row="bottom")
-    hurdle = replace(right, column="middle", row="bottom")
-    words = f"{phrase(jumper)} jumps over {phrase(hurdle)}"
-    return words, ((jumper, hurdle), (above, hurdle), (landed, hurdle))
-
-
-def _travel(rng: np.random.Generator, left: Figure, right: Figure) -> tuple[str, tuple[Beat, ...]]:
-    right = replace(right, row=_pick(rng, ("top", "bottom")))
-    early = _at(left, "left") + _at(right, "middle")
-    late = _at(left, "middle") + _at(right, "right")
-    start, end, way = _pick(rng, ((early, late, "right"), (late, early, "left")))
-    return f"{phrase(start[0])} and {phrase(start[1])} move {way}", (start, end)
+    duet = _pick(rng, DUETS)
+    if duet in {"stay", "travel"}:
+        right = replace(right, row=_pick(rng, ROWS))
+    apart = (left, right)
+    touching = _at(left, "touching left") + _at(right, "touching right")
+    both = f"{phrase(left)} and {phrase(right)}"
+    match duet:
+        case "meet":
+            return f"{both} meet", [apart, touching]
+        case "part":
+            together = f"{noun(left)} touching {noun(right)} at the {row} middle"
+            return f"{together} part", [touching, apart]
+        case "collide":
+            return f"{both} collide", [apart, touching, apart]
+        case "swap":
+            rows = _pick(rng, (("top", "bottom"), ("bottom", "top")))
+            passing = (
+                replace(left, column="middle", row=rows[0]),
+                replace(right, column="middle", row=rows[1]),
+            )
+            return f"{both} swap", [apart, passing, _at(left, "right") + _at(right, "left")]
+        case "jump over":
+            jumper, landed = _at(replace(left, row="bottom"), *_pick(rng, SIDES))
+            above = replace(left, column="middle", row="top")
+            hurdle = replace(right, column="middle", row="bottom")
+            words = f"{phrase(jumper)} jumps over {phrase(hurdle)}"
+            return words, [(jumper, hurdle), (above, hurdle), (landed, hurdle)]
+        case "travel":
+            early = _at(left, "left") + _at(right, "middle")
+            late = _at(left, "middle") + _at(right, "right")
+            start, end, way = _pick(rng, ((early, late, "right"), (late, early, "left")))
+            return f"{phrase(start[0])} and {phrase(start[1])} move {way}", [start, end]
+        case _:
+            return f"{both} stay", [apart]
 
 
 def _record(story: Story, rng: np.random.Generator) -> Film:
     """Choose what no caption mentions: length, holds, and the accidents of camera and drawing."""
-    shortest = max(SECONDS[0], len(story.beats))
+    number, beats = len(story.beats[0]), len(story.beats)
+    shortest = max(SECONDS[0], beats)
     seconds = int(rng.integers(shortest, min(shortest + 2, SECONDS[1]) + 1))
-    holds = np.sort(rng.integers(0, len(story.beats), seconds - len(story.beats)))
-    order = sorted([*range(len(story.beats)), *holds.tolist()])
-    number = len(story.beats[0])
-
-    def uniform(spread: float, count: int) -> tuple[float, ...]:
-        return tuple(rng.uniform(-spread, spread, count).tolist())
-
+    held = rng.integers(0, beats, seconds - beats).tolist()
     return Film(
         story=story,
-        beats=tuple(story.beats[k] for k in order),
+        beats=tuple(story.beats[k] for k in sorted([*range(beats), *held])),
         offset=(rng.uniform(-1.5, 1.5), rng.uniform(-2.5, 2.5)),
         wobble=tuple((rng.uniform(-0.4, 0.4), rng.uniform(-1, 1)) for _ in range(number)),
         radius=tuple((rng.uniform(7.8, 8.8), rng.uniform(12.5, 14)) for _ in range(number)),
         tilt=_pick(rng, (-45.0, 45.0)),
-        tint=tuple((*uniform(10, 3),) for _ in range(number + 1)),  # type: ignore[misc]
+        tint=tuple(tuple(rng.uniform(-10, 10, 3).tolist()) for _ in range(number + 1)),
         texture=(rng.uniform(0, 9), *rng.uniform(0.05, 0.9, 2), *rng.uniform(0, 6.3, 2)),
         zoom=_pick(rng, (-0.008, 0.0, 0.0, 0.008)),
         shake=_pick(rng, (0.0, 0.0, 0.5)),

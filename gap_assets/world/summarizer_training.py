@@ -4,36 +4,30 @@ It is torch code through and through; nothing that serves summaries imports it.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import torch  # noqa: TID253
-from rich.progress import track
-from torch import nn  # noqa: TID253
 from transformers import (  # noqa: TID253
     AutoTokenizer,
+    BatchEncoding,
+    DataCollatorForSeq2Seq,
     PreTrainedTokenizerBase,
     T5Config,
     T5ForConditionalGeneration,
 )
 
-from gap_assets.world.checkpoints import (
-    append_log,
-    learning_rate_factor,
-    load_checkpoint,
-    save_checkpoint,
-)
+from gap_assets.world.corpus import on_all_cores
 from gap_assets.world.language import frame_caption
+from gap_assets.world.loop import train
 from gap_assets.world.scene import BACKGROUNDS, COLOURS, KINDS, sampled_frames
 from gap_assets.world.stories import Split, draw_film
 from gap_assets.world.vocabulary import write_phrase_tokenizer
 
 BATCH, POOL = 128, 32  # sequences of one step; steps that are sorted by length together
 PEAK_RATE, WARM_UP, WEIGHT_DECAY = 1e-3, 200, 0.01
-LOG_EVERY, CHECKPOINT_EVERY = 50, 500
 MISREAD = 0.02  # share of captions in training with one wrong word
 CONFUSABLE = [list(COLOURS), list(KINDS), [g.split()[1] for g in BACKGROUNDS]]
 CHUNK = 2000  # films per task of the process pool
@@ -60,16 +54,10 @@ def _misread(caption: str, rng: np.random.Generator) -> str:
     return " ".join(words)
 
 
-def _chunk(start: int, *, seed: int, split: Split, misread: float) -> list[Example]:
-    films = range(start, start + CHUNK)
-    return [example(k, seed=seed, split=split, misread=misread) for k in films]
-
-
 def examples(*, films: int, seed: int, split: Split, misread: float = MISREAD) -> list[Example]:
     """Examples from many films, drawn on all cores, in whole chunks of 2000."""
-    with ProcessPoolExecutor() as pool:
-        task = partial(_chunk, seed=seed, split=split, misread=misread)
-        return [pair for chunk in pool.map(task, range(0, films, CHUNK)) for pair in chunk]
+    draw = partial(example, seed=seed, split=split, misread=misread)
+    return on_all_cores(draw, films, chunk=CHUNK)
 
 
 def write_skeleton(folder: Path) -> None:
@@ -104,30 +92,24 @@ class Batches:
         seed: int,
         device: str,
     ) -> None:
-        self.sources = [np.array(tokenizer(source)["input_ids"]) for source, _ in pairs]
-        self.targets = [np.array(tokenizer(target)["input_ids"]) for _, target in pairs]
-        self.seed, self.device, self.pad = seed, device, tokenizer.pad_token_id
+        texts = [list(column) for column in zip(*pairs, strict=True)]
+        sources, targets = (tokenizer(column)["input_ids"] for column in texts)
+        self.examples = [
+            {"input_ids": source, "labels": target}
+            for source, target in zip(sources, targets, strict=True)
+        ]
+        self.padded = DataCollatorForSeq2Seq(tokenizer)
+        self.seed, self.device = seed, device
 
-    def __call__(self, step: int) -> dict[str, torch.Tensor]:
+    def __call__(self, step: int) -> BatchEncoding:
         """The arguments of the model's forward for one step."""
         pool, place = divmod(step, POOL)
         rng = np.random.default_rng([self.seed, pool])
-        rows = rng.choice(len(self.sources), BATCH * POOL, replace=False)
-        rows = rows[np.argsort([len(self.sources[row]) for row in rows], kind="stable")]
-        part = rows.reshape(POOL, BATCH)[rng.permutation(POOL)[place]]
-        sources = _padded([self.sources[row] for row in part], self.pad)
-        batch = {
-            "input_ids": sources,
-            "attention_mask": (sources != self.pad).long(),
-            "labels": _padded([self.targets[row] for row in part], -100),
-        }
-        return {name: tensor.to(self.device) for name, tensor in batch.items()}
-
-
-def _padded(rows: Sequence[np.ndarray], value: int) -> torch.Tensor:
-    return nn.utils.rnn.pad_sequence(
-        [torch.from_numpy(row) for row in rows], batch_first=True, padding_value=value
-    )
+        rows = rng.choice(len(self.examples), BATCH * POOL, replace=False)
+        lengths = [len(self.examples[row]["input_ids"]) for row in rows]
+        rows = rows[np.argsort(lengths, kind="stable")].reshape(POOL, BATCH)
+        part = rows[rng.permutation(POOL)[place]]
+        return self.padded([self.examples[row] for row in part]).to(self.device)
 
 
 def train_summarizer(
@@ -150,23 +132,11 @@ def train_summarizer(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY, fused=True
     )
-    first = load_checkpoint(work / "checkpoint.pt", model, optimizer)
     batches = Batches(pairs, AutoTokenizer.from_pretrained(folder), seed=seed, device=device)
-    total = 0.0
     model.train()
-    for step in track(range(first, steps), description="Training the small T5"):
-        rate = PEAK_RATE * learning_rate_factor(step, steps, warm_up=WARM_UP)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = model(**batches(step)).loss
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        total += loss.item()
-        if (step + 1) % LOG_EVERY == 0:
-            append_log(work / "log.jsonl", step=step + 1, rate=rate, loss=total / LOG_EVERY)
-            total = 0.0
-        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
-            save_checkpoint(work / "checkpoint.pt", model, optimizer, step + 1)
+
+    def losses(step: int) -> dict[str, torch.Tensor]:
+        return {"loss": model(**batches(step)).loss}
+
+    train(model, optimizer, losses, work=work, steps=steps, warm_up=WARM_UP)
     model.eval().save_pretrained(folder)

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from gap_assets.checksums import write_checksums
 from gap_assets.profiles import MODELS
 from gap_assets.world.corpus import Corpus, render
 from gap_assets.world.evaluate import coca_figures, read_samples, summarizer_figures
@@ -59,20 +58,16 @@ def coca(
     write_calibration(pairs, out)
     eyes = load_coca(model=f"local-dir:{out}", weights=None, device=device)
     figures = coca_figures(eyes, read_samples(eyes, seed=FIGURES_SEED), seed=FIGURES_SEED)
-    card = cards.COCA.format(
+    cards.write_card(
+        out,
+        cards.COCA,
+        recipe=coca_training,
+        figures=figures,
         films=films,
         steps=steps,
-        batch=coca_training.BATCH,
-        rate=coca_training.PEAK_RATE,
-        caption_weight=coca_training.CAPTION_WEIGHT,
-        summary_weight=coca_training.SUMMARY_WEIGHT,
-        summaries=coca_training.SUMMARIES,
         temperature="learned" if learned_temperature else f"{temperature:g}, and frozen",
-        figures=cards.figures_table(figures),
         seed=FIGURES_SEED,
     )
-    (out / "README.md").write_text(card, encoding="utf-8")
-    write_checksums(out)
 
 
 @app.command()
@@ -98,22 +93,18 @@ def summarizer(
     summarizer_training.train_summarizer(
         folder=out, work=work, pairs=pairs, steps=steps, seed=seed, device=device
     )
-    readings = read_samples(
-        load_coca(model=f"local-dir:{described_by}", weights=None, device=device), seed=FIGURES_SEED
-    )
-    figures = summarizer_figures(load_summarizer(model=str(out), device=device), readings)
-    card = cards.SUMMARIZER.format(
-        words=len(world_words()),
+    eyes = load_coca(model=f"local-dir:{described_by}", weights=None, device=device)
+    readings = read_samples(eyes, seed=FIGURES_SEED)
+    cards.write_card(
+        out,
+        cards.SUMMARIZER,
+        recipe=summarizer_training,
+        figures=summarizer_figures(load_summarizer(model=str(out), device=device), readings),
         films=films,
-        misread=summarizer_training.MISREAD,
         steps=steps,
-        batch=summarizer_training.BATCH,
-        rate=summarizer_training.PEAK_RATE,
-        figures=cards.figures_table(figures),
+        words=len(world_words()),
         seed=FIGURES_SEED,
     )
-    (out / "README.md").write_text(card, encoding="utf-8")
-    write_checksums(out)
 
 
 def write_calibration(pairs: Corpus, folder: Path, *, count: int = 60) -> None:

@@ -52,24 +52,6 @@ def write_pruned_bpe(words: list[str], path: Path) -> None:
     path.write_bytes(gzip.compress("\n".join(lines).encode(), mtime=0))
 
 
-def phrases() -> dict[str, list[str]]:
-    """What the summariser reads and writes as one token, by the pattern that finds it."""
-    places = [f"at the {row} {column}" for row in ROWS for column in INSIDE]
-    directions = [f"to the {column}" for column in INSIDE]
-    nouns = [
-        f"a {size}{tilt}{colour} {kind}"
-        for size, tilt in product(("", "big "), ("", "tilted "))
-        for colour, kind in product(COLOURS, KINDS)
-    ]
-    colours, kinds = "|".join(COLOURS), "|".join(KINDS)
-    return {
-        f"a (?:big )?(?:tilted )?(?:{colours}) (?:{kinds})": nouns,
-        "at the (?:top|bottom) (?:left|middle|right)": places,
-        "to the (?:left|middle|right)": directions,
-        "|".join(BACKGROUNDS): list(BACKGROUNDS),
-    }
-
-
 def write_phrase_tokenizer(folder: Path) -> None:
     """Save a tokenizer of phrases and words, such as `a red box` and `at the top left`.
 
@@ -78,11 +60,23 @@ def write_phrase_tokenizer(folder: Path) -> None:
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
+    colours, kinds = "|".join(COLOURS), "|".join(KINDS)
+    known = {  # phrases by the pattern that finds them
+        f"a (?:big )?(?:tilted )?(?:{colours}) (?:{kinds})": [
+            f"a {size}{tilt}{colour} {kind}"
+            for size, tilt, colour, kind in product(("", "big "), ("", "tilted "), COLOURS, KINDS)
+        ],
+        "at the (?:top|bottom) (?:left|middle|right)": [
+            f"at the {row} {column}" for row, column in product(ROWS, INSIDE)
+        ],
+        "to the (?:left|middle|right)": [f"to the {column}" for column in INSIDE],
+        "|".join(BACKGROUNDS): list(BACKGROUNDS),
+    }
     pad, end, unknown = specials = ["<pad>", "</s>", "<unk>"]
-    known = [text for texts in phrases().values() for text in texts]
-    vocabulary = {text: k for k, text in enumerate([*specials, ".", *known, *world_words()])}
+    phrases = [phrase for texts in known.values() for phrase in texts]
+    vocabulary = {text: k for k, text in enumerate([*specials, ".", *phrases, *world_words()])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
-    pattern = "|".join(rf"\b(?:{found})\b" for found in phrases())
+    pattern = "|".join(rf"\b(?:{found})\b" for found in known)
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(rf"{pattern}|\S+"), "removed", invert=True)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"$A {end}", special_tokens=[(end, vocabulary[end])]

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from gap_assets.checksums import write_checksums
-from gap_assets.world import coca_training, summarizer_training
-from gap_assets.world.checkpoints import learning_rate_factor, save_checkpoint
+from gap_assets.world import coca_training, loop, summarizer_training
 from gap_assets.world.corpus import render
+from gap_assets.world.loop import learning_rate_factor, save_checkpoint
 from gap_assets.world.train import write_calibration
 from gap_assets.world.vocabulary import world_words, write_pruned_bpe
 
@@ -95,7 +95,7 @@ def test_a_minute_of_training_learns_and_loads(corpus, tmp_path, monkeypatch):
     from gap_assets.coca.model import load_coca
     from gap_assets.coca.text import embed_texts
 
-    monkeypatch.setattr(coca_training, "LOG_EVERY", 10)
+    monkeypatch.setattr(loop, "LOG_EVERY", 10)
     folder, work = tmp_path / "model", tmp_path / "work"
     settings = {"corpus": corpus, "pairs": corpus, "seed": 0, "device": "cpu"}
     settings |= {"temperature": 0.01, "learned": False, "folder": folder, "work": work}
@@ -121,7 +121,7 @@ def test_a_minute_of_training_learns_and_loads(corpus, tmp_path, monkeypatch):
 def test_a_short_summarizer_training_learns_resumes_and_loads(tmp_path, monkeypatch):
     from gap_assets.summaries.summarizer import load_summarizer, summarize
 
-    monkeypatch.setattr(summarizer_training, "LOG_EVERY", 10)
+    monkeypatch.setattr(loop, "LOG_EVERY", 10)
     pairs = summarizer_training.examples(films=6000, seed=0, split="train")
     folder, work = tmp_path / "model", tmp_path / "work"
     settings = {"folder": folder, "work": work, "pairs": pairs, "seed": 0, "device": "cpu"}

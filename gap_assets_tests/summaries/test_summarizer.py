@@ -1,4 +1,5 @@
 import json
+import logging
 import re
 import shutil
 from itertools import pairwise
@@ -41,6 +42,21 @@ def test_batched_equals_single_in_any_order(summarizer):
     assert run(summarizer, VIDEOS[::-1]) == together[::-1]
     assert run(summarizer, VIDEOS, batch_tokens=1) == together
     assert len({summary.text for summary in together}) > 2
+
+
+def test_the_batch_is_halved_when_memory_runs_out(summarizer, monkeypatch, caplog):
+    whole = run(summarizer, VIDEOS)
+    generate = summarizer.model.generate
+
+    def two_at_most(ids, **options):
+        if len(ids) > 2:
+            raise torch.OutOfMemoryError
+        return generate(ids, **options)
+
+    monkeypatch.setattr(summarizer.model, "generate", two_at_most)
+    with caplog.at_level(logging.WARNING):
+        assert run(summarizer, VIDEOS) == whole
+    assert "batches of 2" in caplog.text
 
 
 def test_a_video_without_captions_has_an_empty_summary(summarizer):

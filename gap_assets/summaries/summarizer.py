@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch  # noqa: TID253
+from safetensors import SafetensorError
 from transformers import (  # noqa: TID253
     AutoConfig,
     AutoModelForCausalLM,
@@ -103,7 +104,7 @@ def load_summarizer(
         verify_checksums(Path(model))
     try:
         return _load(model, device, dtype, revision, local_files_only=True)
-    except (OSError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
         if is_folder:
             raise SummarizerNotFoundError(
                 f"The folder {model} holds no language model that transformers can load; "

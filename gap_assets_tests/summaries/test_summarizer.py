@@ -151,6 +151,10 @@ def test_a_changed_or_missing_model_is_named_in_one_sentence(folder, tmp_path, m
     (changed / "config.json").write_text("{}")
     with pytest.raises(ChecksumError, match=r"config.json is not the file"):
         load_summarizer(model=str(changed))
+    (changed / "SHA256SUMS").unlink()
+    (changed / "model.safetensors").write_bytes(b"")
+    with pytest.raises(SummarizerNotFoundError, match="holds no language model"):
+        load_summarizer(model=str(changed))
     (tmp_path / "empty").mkdir()
     with pytest.raises(SummarizerNotFoundError, match="holds no language model"):
         load_summarizer(model=str(tmp_path / "empty"))

@@ -4,9 +4,10 @@ What is read and written is `store`'s business.
 """
 
 import re
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -29,6 +30,8 @@ def opened(
         WarehouseError: If it waits for longer than that, or the file is no database.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() and not read_only:
+        _create(path)
     since = time.monotonic()
     pause = 0.02
     while True:
@@ -48,6 +51,16 @@ def opened(
         pause = min(pause * 2, 5.0)
     with closing(connection):  # An open transaction is rolled back.
         yield connection
+
+
+def _create(path: Path) -> None:
+    """An empty database that appears whole: one that a full disk cut short can never be opened."""
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
+        new = Path(folder) / path.name
+        duckdb.connect(new).close()
+        # Another process may be first; without hard links DuckDB makes the file in its place.
+        with suppress(OSError):
+            path.hardlink_to(new)
 
 
 @contextmanager

@@ -4,7 +4,10 @@ Writing and verifying that list belongs here; what the files mean is the busines
 """
 
 import hashlib
+import re
 from pathlib import Path
+
+LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 class ChecksumError(ValueError):
@@ -23,11 +26,12 @@ def verify_checksums(folder: Path) -> None:
     listing = folder / "SHA256SUMS"
     if not listing.is_file():
         return
-    for line in listing.read_text(encoding="utf-8").splitlines():
-        expected, _, name = line.partition(" ")
-        name = name.strip().removeprefix("*")
-        if not name:
-            raise ChecksumError(f"{listing} has the malformed line {line!r}; restore the folder.")
+    lines = listing.read_text(encoding="utf-8", errors="backslashreplace").splitlines()
+    for number, line in enumerate(lines or [""], start=1):
+        parts = LINE.fullmatch(line)
+        if not parts:
+            raise ChecksumError(f"{listing} is damaged in line {number}; restore the folder.")
+        expected, name = parts.groups()
         try:
             with (folder / name).open("rb") as file:
                 actual = hashlib.file_digest(file, "sha256").hexdigest()

@@ -200,6 +200,6 @@ def _content(model: str) -> Any:
         return model
     listing = folder / "SHA256SUMS"
     if listing.is_file():
-        lines = listing.read_text(encoding="utf-8").splitlines()
+        lines = listing.read_text(encoding="utf-8", errors="backslashreplace").splitlines()
         return [line for line in lines if not line.endswith(".md")]  # A card changes no result.
     return sorted((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in folder.iterdir())

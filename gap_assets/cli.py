@@ -49,10 +49,12 @@ Data = Annotated[
 @app.command()
 def demo(data: Data) -> None:
     """Draw sample videos and take them all the way to a gap report, offline."""
+    from gap_assets.disk import telling_of_a_full_disk
     from gap_assets.world.samples import write_samples
 
     videos = data.absolute() / "videos"
-    captions = write_samples(videos, count=DEMO_VIDEOS, seed=DEMO_SEED)
+    with one_sentence(), telling_of_a_full_disk(videos):
+        captions = write_samples(videos, count=DEMO_VIDEOS, seed=DEMO_SEED)
     # Two frames a second show the drawn stories, whose turns take less than one.
     _run(data, videos=videos, captions=captions, frames_per_second=2.0)
 

@@ -136,14 +136,10 @@ def one_sentence() -> Iterator[None]:
 
 
 def _sentence(error: Exception) -> str | None:
-    """What a user can mend, in a sentence; only an error loads all that may have raised it."""
-    from gap_assets.gap import GapInputError
-    from gap_assets.references import CaptionsFileError
-    from gap_assets.runs import RunFailedError
-    from gap_assets.warehouse.store import WarehouseError
-
+    """What a user can mend, in a sentence."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    mended = (CaptionsFileError, GapInputError, RunFailedError, WarehouseError, OSError)
-    return str(error) if isinstance(error, mended) else None
+    # Our own errors say what is wrong and what to do.
+    mended = isinstance(error, OSError) or type(error).__module__.startswith("gap_assets.")
+    return str(error) if mended else None

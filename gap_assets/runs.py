@@ -4,13 +4,14 @@ They are the runs that a backfill from the UI is cut into: the same jobs, the sa
 partitions, visible in the UI afterwards. What runs in them is defined in `gap_assets.build`.
 """
 
-import shutil
+import re
 from collections.abc import Iterator, Sequence
-from importlib.resources import as_file, files
+from importlib.resources import files
 
 import dagster as dg
 
 from gap_assets.build import build_definitions
+from gap_assets.disk import telling_of_a_full_disk, write_atomically
 from gap_assets.jobs import PER_VIDEO
 from gap_assets.partitions import videos_partitions
 from gap_assets.settings import Settings
@@ -27,10 +28,9 @@ class RunFailedError(Exception):
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The data folder's Dagster instance; a new one gets the setting `deploy`'s configuration."""
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        with as_file(files("gap_assets") / "deploy" / settings.deploy / "dagster.yaml") as template:
-            shutil.copyfile(template, home / "dagster.yaml")
+        template = files("gap_assets") / "deploy" / settings.deploy / "dagster.yaml"
+        write_atomically(home / "dagster.yaml", template.read_bytes())
     return dg.DagsterInstance.from_config(str(home))
 
 
@@ -39,9 +39,10 @@ def run_everything(settings: Settings) -> None:
 
     Raises:
         RunFailedError: If a step failed. Videos that failed are rows of `failures` instead.
+        DiskFullError: If there is no space left for what Dagster writes.
     """
     definitions = build_definitions(settings)
-    with open_instance(settings) as instance:
+    with telling_of_a_full_disk(settings.data), open_instance(settings) as instance:
 
         def execute(job: str, tags: dict[str, str] | None = None) -> None:
             result = definitions.resolve_job_def(job).execute_in_process(
@@ -56,7 +57,7 @@ def run_everything(settings: Settings) -> None:
         stale = current_standing(settings).videos_to_do(PER_VIDEO)
         for first, last in ranges_with(keys, stale, size=settings.videos_per_run):
             execute("per_video", _range_tags(first, last))
-        if current_standing(settings).outdated:
+        if current_standing(settings).outdated or not (settings.report / "report.html").exists():
             execute("projections_and_report", _range_tags(keys[0], keys[-1]))
 
 
@@ -92,5 +93,7 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
             if data.user_failure_data and data.user_failure_data.description:
                 return data.user_failure_data.description
             error = data.error and (data.error.cause or data.error)
-            return error.message.strip() if error else f"{event.step_key} failed."
+            # Our own errors are sentences; of others the class is part of what they say.
+            said = re.sub(r"^gap_assets\.[\w.]+: ", "", error.message.strip()) if error else ""
+            return said or f"{event.step_key} failed."
     return "The run failed before its first step."

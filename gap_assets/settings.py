@@ -19,6 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gap_assets.disk import write_atomically
 from gap_assets.profiles import ProfileName
 from gap_assets.summaries.prompts import check_prompt
 
@@ -107,16 +108,14 @@ def remember(data: Path, **values: Any) -> Settings:
 
     Raises:
         pydantic.ValidationError: If a value is not allowed.
+        DiskFullError: If there is no space left.
     """
     data = data.absolute()
-    data.mkdir(parents=True, exist_ok=True)
     path = data / SETTINGS_FILE
     stored = TomlConfigSettingsSource(Settings, toml_file=path)()
     stored |= {name: value for name, value in values.items() if value is not None}
     Settings(data=data, **stored)
     # A JSON scalar, left unescaped, is a TOML scalar.
     scalars = {k: json.dumps(v, default=str, ensure_ascii=False) for k, v in stored.items()}
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join(f"{k} = {v}\n" for k, v in scalars.items()), encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, "".join(f"{k} = {v}\n" for k, v in scalars.items()).encode())
     return Settings(data=data)

@@ -39,6 +39,23 @@ def settings(tmp_path, world) -> Settings:
     )
 
 
+def remembered(data: Path, world: Path, **more) -> Settings:
+    captions = world / "captions.jsonl"
+    return remember(
+        data, videos=world, captions=captions, frames_per_second=2.0, videos_per_run=3, **more
+    )
+
+
+@pytest.fixture(scope="session")
+def made_in_file(tmp_path_factory, world) -> Settings:
+    """A data folder that has been run once, undisturbed."""
+    from gap_assets.runs import run_everything
+
+    settings = remembered(tmp_path_factory.mktemp("made") / "data", world)
+    run_everything(settings)
+    return settings
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The development clips beside the checkout."""

@@ -127,7 +127,7 @@ def add_partition_numbers(
             **({"failure": failure} if failure else {}),
         }
     _add_metadata(context, dg.AssetKey(asset), numbers)
-    return {"rows of this run": rows["n_rows"].sum(), "failures": rows["error"].count()}
+    return {"rows of this run": int(rows["n_rows"].sum()), "failures": rows["error"].count()}
 
 
 def _add_metadata(

@@ -6,7 +6,6 @@ one. Normalisation happens on the device, so a quarter of the bytes travel.
 
 import io
 import itertools
-import logging
 import os
 import re
 import zlib
@@ -24,6 +23,7 @@ from torch import Tensor  # noqa: TID253
 from torchvision.transforms import InterpolationMode  # noqa: TID253
 from torchvision.transforms.v2.functional import center_crop, resize  # noqa: TID253
 
+from gap_assets.batches import BatchSize
 from gap_assets.coca.decoder import CaptionDecoder
 from gap_assets.coca.model import Coca
 from gap_assets.coca.search import DecodedCaption
@@ -31,8 +31,6 @@ from gap_assets.coca.settings import DecodeSettings
 from gap_assets.coca.text import unit_rows
 
 __all__ = ["Caption", "DecodeSettings", "FrameBatch", "describe_frames", "embed_frames"]
-
-log = logging.getLogger(__name__)
 
 BATCHES_AHEAD = 2
 
@@ -126,6 +124,12 @@ class _Pictures:
     pixels: Tensor
     checksums: list[int]
 
+    def __len__(self) -> int:
+        return len(self.checksums)
+
+    def __getitem__(self, part: slice) -> "_Pictures":
+        return _Pictures(pixels=self.pixels[part], checksums=self.checksums[part])
+
 
 def _in_batches(
     coca: Coca,
@@ -133,24 +137,9 @@ def _in_batches(
     batch_size: int,
     run: Callable[[_Pictures], Result],
 ) -> Iterator[Result]:
+    size = BatchSize(batch_size, free=coca.decoders.clear)
     for batch in _prepared(coca, jpegs, batch_size):
-        first = 0
-        while first < len(batch.checksums):
-            part = slice(first, first + batch_size)
-            pictures = _Pictures(pixels=batch.pixels[part], checksums=batch.checksums[part])
-            try:
-                with torch.inference_mode():
-                    result = run(pictures)
-            except torch.OutOfMemoryError:
-                if batch_size == 1:
-                    raise
-                batch_size = (batch_size + 1) // 2
-                log.warning("The GPU ran out of memory; going on with batches of %d.", batch_size)
-                coca.decoders.clear()
-                torch.cuda.empty_cache()
-            else:
-                yield result
-                first += batch_size
+        yield from size.parts(batch, run)
 
 
 def _prepared(coca: Coca, jpegs: Iterable[bytes], batch_size: int) -> Iterator[_Pictures]:

@@ -4,6 +4,8 @@ Only loading belongs here: weights, tokenizer, precision, and what is refused. P
 `engine`, texts through `text`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +13,7 @@ from typing import Any, Literal
 import open_clip  # noqa: TID253
 import torch  # noqa: TID253
 from open_clip.coca_model import CoCa as CocaModule  # noqa: TID253
+from safetensors import SafetensorError
 
 from gap_assets.checksums import verify_checksums
 from gap_assets.coca.decoder import CaptionDecoder
@@ -99,7 +102,8 @@ def load_coca(
     untrained = seed is not None or (weights is None and not model.startswith(LOCAL))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed or 0)
-        module = _create(model, None if untrained else weights, trained=not untrained)
+        with _what_failed(model, weights):
+            module = _create(model, None if untrained else weights, trained=not untrained)
         if untrained:
             # open_clip leaves this one uninitialised (its issue 551).
             projection = module.text_decoder.text_projection
@@ -111,7 +115,8 @@ def load_coca(
     preprocess = module.visual.preprocess_cfg
     if (preprocess["resize_mode"], preprocess["interpolation"]) != ("shortest", "bicubic"):
         raise ValueError(f"{model} asks for a resize other than bicubic to the shortest side.")
-    tokenizer = open_clip.get_tokenizer(model, **kwargs)
+    with _what_failed(model, weights):
+        tokenizer = open_clip.get_tokenizer(model, **kwargs)
     if tokenizer.context_length != module.text.context_length:
         raise ValueError(
             f"The tokenizer of {model} pads to {tokenizer.context_length} tokens, "
@@ -151,16 +156,28 @@ def _check_weights(model: str, weights: str | None) -> None:
 
 
 def _create(model: str, weights: str | None, *, trained: bool) -> CocaModule:
-    """Build the module in fp32 on the CPU, telling a failed download from other failures."""
+    """Build the module in fp32 on the CPU."""
+    module = open_clip.create_model(model, pretrained=weights, load_weights=trained)
+    if not isinstance(module, CocaModule):
+        raise ValueError(f"{model} is not a CoCa model; choose one such as 'coca_ViT-L-14'.")
+    return module
+
+
+@contextmanager
+def _what_failed(model: str, weights: str | None) -> Iterator[None]:
+    """Tells a damaged folder and a failed download from other failures."""
     try:
-        module = open_clip.create_model(model, pretrained=weights, load_weights=trained)
-    except (OSError, RuntimeError) as error:
-        if weights is None or Path(weights).is_file():
+        yield
+    except (OSError, RuntimeError, SafetensorError, ValueError) as error:
+        if model.startswith(LOCAL):
+            reason = " ".join(str(error).split())
+            raise ModelNotFoundError(
+                f"The folder {model.removeprefix(LOCAL)} holds no CoCa that can be loaded"
+                f" ({reason}); restore it."
+            ) from error
+        if weights is None or Path(weights).is_file() or isinstance(error, ValueError):
             raise
         raise ModelNotFoundError(
             f"The weights {weights!r} of {model} are not in the local cache and could not be "
             "downloaded; connect to the Hugging Face hub once, or give a local file."
         ) from error
-    if not isinstance(module, CocaModule):
-        raise ValueError(f"{model} is not a CoCa model; choose one such as 'coca_ViT-L-14'.")
-    return module

@@ -13,6 +13,7 @@ import numpy as np
 import torch  # noqa: TID253
 from numpy.typing import NDArray
 
+from gap_assets.batches import BatchSize
 from gap_assets.coca.model import Coca
 
 
@@ -37,7 +38,7 @@ def embed_texts(coca: Coca, texts: Sequence[str], *, batch_size: int = 256) -> T
     Args:
         coca: From `load_coca`.
         texts: Any strings; a text longer than the model's context is cut and marked.
-        batch_size: Texts per forward pass.
+        batch_size: Texts per forward pass; halved for good when a GPU runs out of memory.
 
     Raises:
         FloatingPointError: The model left the range of fp16.
@@ -47,14 +48,15 @@ def embed_texts(coca: Coca, texts: Sequence[str], *, batch_size: int = 256) -> T
     padded = np.full((len(kept), coca.context_length), coca.module.text.pad_id, dtype=np.int64)
     for row, ids in zip(padded, kept, strict=True):
         row[: len(ids)] = ids
-    embeddings = np.empty((len(kept), coca.embed_dim), dtype=np.float32)
-    with torch.inference_mode():
-        for first in range(0, len(kept), batch_size):
-            batch = torch.from_numpy(padded[first : first + batch_size]).to(coca.device)
-            latent = coca.module.encode_text(batch, normalize=False)
-            embeddings[first : first + batch_size] = unit_rows(latent)
+
+    def encode(part: NDArray[np.int64]) -> NDArray[np.float32]:
+        batch = torch.from_numpy(part).to(coca.device)
+        return unit_rows(coca.module.encode_text(batch, normalize=False))
+
+    none = np.empty((0, coca.embed_dim), dtype=np.float32)
+    size = BatchSize(batch_size, free=coca.decoders.clear)
     return TextEmbeddings(
-        embeddings=embeddings,
+        embeddings=np.concatenate([none, *size.parts(padded, encode)]),
         n_tokens=np.array([len(ids) for ids in kept], dtype=np.int64),
         truncated=np.array([len(ids) + 1 > coca.context_length for ids in tokens], dtype=bool),
     )

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gap_assets.gap.pages import data_uri, render, words, write_atomically
+from gap_assets.disk import write_atomically
+from gap_assets.gap.pages import data_uri, render, words
 from gap_assets.gap.sources import MetricRow, Plan
 from gap_assets.gap.verdict import Numbers, number, with_interval
 

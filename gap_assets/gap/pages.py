@@ -1,7 +1,6 @@
-"""What the pages share: templates, the words beside them, and files that appear whole."""
+"""What the pages share: templates and the words beside them."""
 
 import base64
-import os
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -37,11 +36,3 @@ def words(name: str) -> dict[str, Any]:
 def data_uri(content: bytes, media_type: str) -> str:
     """Bytes as a URI that needs no second file."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
-
-
-def write_atomically(path: Path, content: bytes) -> Path:
-    """Writes a temporary neighbour, then renames it over `path`; makes the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    return temporary.replace(path)

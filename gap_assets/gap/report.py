@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gap_assets.disk import write_atomically
 from gap_assets.gap.inputs import Pairs, check_pairs
-from gap_assets.gap.pages import data_uri, render, words, write_atomically
+from gap_assets.gap.pages import data_uri, render, words
 from gap_assets.gap.pairwise import compare_all
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.sources import MetricRow, Plan, Sources, both_present

@@ -6,11 +6,13 @@ Loading, batching and generation. The wording of the question is in `prompts`.
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch  # noqa: TID253
+from safetensors import SafetensorError
 from transformers import (  # noqa: TID253
     AutoConfig,
     AutoModelForCausalLM,
@@ -19,6 +21,7 @@ from transformers import (  # noqa: TID253
 )
 from transformers.utils import logging  # noqa: TID253
 
+from gap_assets.batches import BatchSize
 from gap_assets.checksums import verify_checksums
 from gap_assets.devices import compute_device
 from gap_assets.summaries.prompts import (
@@ -101,7 +104,7 @@ def load_summarizer(
         verify_checksums(Path(model))
     try:
         return _load(model, device, dtype, revision, local_files_only=True)
-    except (OSError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
         if is_folder:
             raise SummarizerNotFoundError(
                 f"The folder {model} holds no language model that transformers can load; "
@@ -170,7 +173,8 @@ def summarize(
         prompt: With the field `{captions}` (see `prompts.render`); None for the model's default.
         max_new_tokens: Longest summary in tokens.
         repetition_penalty: Above 1 discourages tokens that occurred (arXiv 1909.05858).
-        batch_tokens: Tokens of a batch, padding and summary included; bounds the memory.
+        batch_tokens: Tokens of a batch, padding and summary included; bounds the memory. A batch
+            that a GPU has no memory for is halved, and so are those that follow.
 
     Returns:
         A summary per video, in the order of the input.
@@ -187,13 +191,18 @@ def summarize(
     for video, lines in enumerate(captions):
         if lines:
             inputs[video], shown[video] = _fit(summarizer, prompt, lines, room)
-    for videos in _batches(inputs, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens):
-        texts = _generate(
+
+    def write(videos: list[int]) -> list[str]:
+        return _generate(
             summarizer,
             [inputs[video] for video in videos],
             max_new_tokens=max_new_tokens,
             repetition_penalty=repetition_penalty,
         )
+
+    size = BatchSize(len(inputs))
+    for videos in _batches(inputs, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens):
+        texts = chain.from_iterable(size.parts(videos, write))
         for video, text in zip(videos, texts, strict=True):
             summaries[video] = Summary(
                 text=text,
@@ -236,7 +245,6 @@ def _batches(
         yield batch
 
 
-@torch.inference_mode()
 def _generate(
     summarizer: Summarizer,
     inputs: list[list[int]],

@@ -5,11 +5,12 @@ start an engine costs more than most of them. What is read and written is `store
 """
 
 import re
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
@@ -38,6 +39,8 @@ def opened(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnecti
     """
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _create(path)
     _patiently(partial(_attach, path), path, patience_s=patience_s)
     connection = _engine().cursor()
     try:
@@ -83,6 +86,16 @@ def _patiently(open_file: Callable[[], T], path: Path, *, patience_s: float) -> 
             still_held(path, holder, since=since, patience_s=patience_s)
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
+
+
+def _create(path: Path) -> None:
+    """An empty database that appears whole: one that a full disk cut short can never be opened."""
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
+        new = Path(folder) / path.name
+        duckdb.connect(new).close()
+        # Another process may be first; without hard links DuckDB makes the file in its place.
+        with suppress(OSError):
+            path.hardlink_to(new)
 
 
 def _attach(path: Path) -> None:

@@ -5,7 +5,7 @@ connection is that of `file` and `lake`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from gap_assets.disk import telling_of_a_full_disk
 from gap_assets.warehouse import file, lake
 from gap_assets.warehouse.schema import SCHEMA_VERSION, TABLES, create_table, holds_embeddings
 from gap_assets.warehouse.waiting import NoWarehouseError
@@ -50,6 +51,7 @@ class Warehouse:
 
         Raises:
             WarehouseError: If another process goes on writing for longer than `patience_s`.
+            DiskFullError: If there is no space left.
         """
         with self._alone() as connection:
             connection.execute("BEGIN")
@@ -139,10 +141,15 @@ class Warehouse:
             else:
                 connection.execute("CHECKPOINT")
 
-    def _alone(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        if self.is_lake:
-            return lake.writing(str(self.path), files=self.files, patience_s=self.patience_s)
-        return file.opened(Path(self.path), patience_s=self.patience_s)
+    @contextmanager
+    def _alone(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        opened = (
+            lake.writing(str(self.path), files=self.files, patience_s=self.patience_s)
+            if self.is_lake
+            else file.opened(Path(self.path), patience_s=self.patience_s)
+        )
+        with telling_of_a_full_disk(self.path), opened as connection:
+            yield connection
 
 
 def replace_rows(

@@ -25,6 +25,33 @@ def test_a_changed_file_is_refused(model_folder, tmp_path):
         load_coca(model=f"local-dir:{folder}", weights=None)
 
 
+@pytest.mark.parametrize("listing", [b"", b"\xff\0no list", b"0" * 64])
+def test_a_damaged_listing_is_refused(model_folder, tmp_path, listing):
+    folder = shutil.copytree(model_folder, tmp_path / "changed")
+    (folder / "SHA256SUMS").write_bytes(listing)
+    with pytest.raises(ChecksumError, match=r"SHA256SUMS is damaged in line 1; restore") as caught:
+        load_coca(model=f"local-dir:{folder}", weights=None)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("open_clip_model.safetensors", b""),
+        ("open_clip_config.json", b"\xff{"),
+        ("open_clip_config.json", b"{}"),
+        ("bpe.txt.gz", b"no gzip"),
+    ],
+)
+def test_a_damaged_folder_without_checksums_is_named(model_folder, tmp_path, name, content):
+    folder = shutil.copytree(model_folder, tmp_path / "changed")
+    (folder / "SHA256SUMS").unlink()
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelNotFoundError, match=f"{folder} holds no CoCa that can") as caught:
+        load_coca(model=f"local-dir:{folder}", weights=None)
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize(
     ("model", "weights", "message"),
     [

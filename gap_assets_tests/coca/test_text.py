@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -49,3 +51,22 @@ def test_tokens_that_mean_something_else_are_dropped(coca, text):
 
 def test_no_texts_give_no_rows(coca):
     assert embed_texts(coca, []).embeddings.shape == (0, coca.embed_dim)
+
+
+def test_the_batch_is_halved_when_memory_runs_out(coca, caplog):
+    whole = embed_texts(coca, TEXTS)
+    encode = coca.module.encode_text
+
+    def encode_two_at_most(tokens, **options):
+        if len(tokens) > 2:
+            raise torch.OutOfMemoryError
+        return encode(tokens, **options)
+
+    coca.module.encode_text = encode_two_at_most
+    try:
+        with caplog.at_level(logging.WARNING):
+            halved = embed_texts(coca, TEXTS)
+    finally:
+        del coca.module.encode_text
+    assert np.abs(halved.embeddings - whole.embeddings).max() < 1e-5
+    assert "batches of 2" in caplog.text

@@ -2,7 +2,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,7 @@ from gap_assets.build import build_definitions
 from gap_assets.runs import open_instance, run_everything
 from gap_assets.settings import Settings, remember
 from gap_assets.warehouse.store import Warehouse
-
-PER_RUN = 3
+from gap_assets_tests.conftest import remembered
 
 RUN_A_RANGE = """
 import sys
@@ -25,21 +23,6 @@ with open_instance(settings) as instance:
     job = build_definitions(settings).resolve_job_def("per_video")
     assert job.execute_in_process(instance=instance, tags=tags).success
 """
-
-
-def remembered(data: Path, world: Path, **more) -> Settings:
-    captions = world / "captions.jsonl"
-    return remember(
-        data, videos=world, captions=captions, frames_per_second=2.0, videos_per_run=PER_RUN, **more
-    )
-
-
-@pytest.fixture(scope="session")
-def made_in_file(tmp_path_factory, world) -> Settings:
-    """A data folder that has been run once."""
-    settings = remembered(tmp_path_factory.mktemp("made") / "data", world)
-    run_everything(settings)
-    return settings
 
 
 @pytest.fixture(scope="session")

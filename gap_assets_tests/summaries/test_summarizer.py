@@ -1,4 +1,5 @@
 import json
+import logging
 import re
 import shutil
 from itertools import pairwise
@@ -41,6 +42,21 @@ def test_batched_equals_single_in_any_order(summarizer):
     assert run(summarizer, VIDEOS[::-1]) == together[::-1]
     assert run(summarizer, VIDEOS, batch_tokens=1) == together
     assert len({summary.text for summary in together}) > 2
+
+
+def test_the_batch_is_halved_when_memory_runs_out(summarizer, monkeypatch, caplog):
+    whole = run(summarizer, VIDEOS)
+    generate = summarizer.model.generate
+
+    def two_at_most(ids, **options):
+        if len(ids) > 2:
+            raise torch.OutOfMemoryError
+        return generate(ids, **options)
+
+    monkeypatch.setattr(summarizer.model, "generate", two_at_most)
+    with caplog.at_level(logging.WARNING):
+        assert run(summarizer, VIDEOS) == whole
+    assert "batches of 2" in caplog.text
 
 
 def test_a_video_without_captions_has_an_empty_summary(summarizer):
@@ -134,6 +150,10 @@ def test_a_changed_or_missing_model_is_named_in_one_sentence(folder, tmp_path, m
     changed = shutil.copytree(folder, tmp_path / "changed")
     (changed / "config.json").write_text("{}")
     with pytest.raises(ChecksumError, match=r"config.json is not the file"):
+        load_summarizer(model=str(changed))
+    (changed / "SHA256SUMS").unlink()
+    (changed / "model.safetensors").write_bytes(b"")
+    with pytest.raises(SummarizerNotFoundError, match="holds no language model"):
         load_summarizer(model=str(changed))
     (tmp_path / "empty").mkdir()
     with pytest.raises(SummarizerNotFoundError, match="holds no language model"):

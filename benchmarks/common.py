@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+CHECKOUT = Path(__file__).resolve().parents[1]
+
 
 def machine() -> dict[str, str | int]:
     """Names the processor, its usable cores, the memory and the operating system."""
@@ -69,6 +71,19 @@ def cpu_times(works: Mapping[str, Callable[[], Any]], *, repeats: int) -> dict[s
     return {name: min(seconds) for name, seconds in times.items()}
 
 
+def command() -> str:
+    """The command of this process, with files outside the checkout by their names alone."""
+
+    def shown(word: str) -> str:
+        path = Path(word)
+        outside = not path.resolve().is_relative_to(CHECKOUT)
+        return path.name if outside and (path.is_absolute() or path.exists()) else word
+
+    threads = os.environ.get("OMP_NUM_THREADS")
+    words = ["python", f"benchmarks/{Path(sys.argv[0]).name}", *map(shown, sys.argv[1:])]
+    return (f"OMP_NUM_THREADS={threads} " if threads else "") + shlex.join(words)
+
+
 def report(
     title: str,
     *,
@@ -80,14 +95,13 @@ def report(
 
     With `as_json` the last line of the output is one JSON object with all of it.
     """
-    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
     print(f"\n{title}")
     for name, value in figures.items():
         print(f"  {name:<40} {value:.4g}" if isinstance(value, float) else f"  {name:<40} {value}")
     print("  machine :", ", ".join(f"{key} {value}" for key, value in machine().items()))
     print("  versions:", ", ".join(f"{key} {value}" for key, value in versions.items()))
-    print("  command :", command)
+    print("  command :", command())
     if as_json:
         print(
             json.dumps(
@@ -96,7 +110,7 @@ def report(
                     **figures,
                     "machine": machine(),
                     "versions": versions,
-                    "command": command,
+                    "command": command(),
                 }
             )
         )

@@ -47,6 +47,7 @@ def main() -> None:
         "megabytes": round(megabytes),
         "MB/s": megabytes / first,
         "MB/s of tar": megabytes / by_tar,
+        "ratio to tar": by_tar / first,
         "seconds of a second call": again,
         "most memory of the process, MiB": memory / 1024,
     }

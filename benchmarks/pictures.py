@@ -1,10 +1,11 @@
 """Pictures for the benchmarks of the CoCa engine: smooth random colours, as photos have them."""
 
-import io
 from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
+
+from gap_assets.video.picture import jpeg
 
 
 def pictures(count: int, *, width: int, height: int) -> Iterator[Image.Image]:
@@ -16,9 +17,5 @@ def pictures(count: int, *, width: int, height: int) -> Iterator[Image.Image]:
 
 def jpegs(count: int, *, short_side: int) -> list[bytes]:
     """Make 16:9 pictures as the pipeline stores them."""
-    encoded = []
-    for picture in pictures(count, width=short_side * 16 // 9, height=short_side):
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=90)
-        encoded.append(buffer.getvalue())
-    return encoded
+    drawn = pictures(count, width=short_side * 16 // 9, height=short_side)
+    return [jpeg(picture, 90) for picture in drawn]

@@ -66,6 +66,19 @@ def test_beam_search_equals_the_uncached_loop(seed, vocabulary, mode, beams, pen
         assert caption.logprob == pytest.approx(logprob, abs=1e-4)
 
 
+@pytest.mark.parametrize("mode", ["greedy", "beam", "compat", "sample"])
+def test_a_step_can_be_recorded_because_it_asks_the_device_for_nothing(mode):
+    """Meta tensors have shapes and no values: a step that reads one raises."""
+    module = reference.tiny_coca(0)[0].to("meta")
+    settings = DecodeSettings(mode=mode, max_tokens=13, min_tokens=3)
+    decoder = CaptionDecoder(module, start=38, end=39, settings=settings)
+    with torch.inference_mode():
+        work = decoder._prepare(torch.empty(2, 5, 32, device="meta"))
+        work.advance()
+        with pytest.raises(RuntimeError, match="meta"):
+            bool(work.state.done.all())
+
+
 def test_captions_end_at_different_steps():
     """The comparisons above are worth what their captions exercise."""
     lengths = set()

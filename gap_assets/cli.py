@@ -226,17 +226,13 @@ def metrics(
 @app.command()
 def dev(data: Data, port: Annotated[int, typer.Option()] = 3000) -> None:
     """Open the Dagster UI on this data folder, with the daemon that runs backfills."""
-    from gap_assets.runs import open_instance
+    from gap_assets.runs import dagster_variables, open_instance
 
     settings = Settings(data=data.absolute())
     open_instance(settings).dispose()
-    environment = {
-        "GAP_DATA": str(settings.data),
-        "DAGSTER_HOME": str(settings.dagster_home),
-    }
     command = ["dagster", "dev", "-m", "gap_assets.definitions", "-p", str(port)]
     binary = Path(sys.executable).with_name("dagster")
-    os.execve(binary, command, os.environ | environment)  # noqa: S606
+    os.execve(binary, command, os.environ | dagster_variables(settings))  # noqa: S606
 
 
 def _run(data: Path, **values: Any) -> None:

@@ -34,6 +34,16 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(home))
 
 
+def dagster_variables(settings: Settings) -> dict[str, str]:
+    """The environment in which Dagster's own commands serve the data folder."""
+    return {
+        "GAP_DATA": str(settings.data),
+        "DAGSTER_HOME": str(settings.dagster_home),
+        # A backfill waits while the code location cannot be loaded; by default it fails.
+        "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1",
+    }
+
+
 def run_everything(settings: Settings) -> None:
     """Reads the folder, materialises what is not current for its videos, and makes the report.
 

@@ -107,7 +107,8 @@ def materialize_stages(
         One result an asset, with its numbers.
 
     Raises:
-        dagster.Failure: If videos lack inputs that no run has tried to make yet.
+        dagster.Failure: If videos lack inputs that no run has tried to make yet, or the run was
+            ended meanwhile by somebody else.
     """
     videos = list(context.partition_keys)
     plans = plan(
@@ -127,6 +128,7 @@ def materialize_stages(
                 with tally.timed("the warehouse"):
                     if writing:
                         writing.result()
+                    _require_in_progress(context)
                     writing = writer.submit(write)
             tally.done += len(chunk.videos)
             wanted = [asset for _, assets in chunk.stages for asset in assets]
@@ -215,6 +217,16 @@ def _failed_inputs(asset_plan: Plan, warehouse: Warehouse) -> set[str]:
         videos=asset_plan.blocked,
     )
     return set(rows["video_id"])
+
+
+def _require_in_progress(context: dg.AssetExecutionContext) -> None:
+    """Refuses to commit for a run that is over, as when its worker died and left this step behind.
+
+    Another run may be making the same by now.
+    """
+    run = context.instance.get_run_by_id(context.run_id)
+    if not run or run.is_finished:
+        raise dg.Failure("The run was ended from outside; start another.", allow_retries=False)
 
 
 def _waiting(asset: str, videos: list[str]) -> dg.Failure:

@@ -35,6 +35,7 @@ def test_the_instance_of_each_deployment_loads_and_stores(settings, request, dep
         assert not instance.telemetry_enabled
         limits = instance.get_concurrency_config()
         assert limits.run_queue_config.max_concurrent_runs > 0
+        assert limits.run_queue_config.max_user_code_failure_retries > 0
         assert limits.pool_config.default_pool_limit > 0
         assert instance.run_retries_enabled
 

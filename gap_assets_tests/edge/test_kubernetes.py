@@ -113,6 +113,7 @@ def test_the_settings_are_settings_of_the_platform(monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert Settings().executor == "k8s"
+    assert "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR" in variables
 
 
 @pytest.mark.parametrize(

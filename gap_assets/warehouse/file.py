@@ -50,6 +50,7 @@ def opened(
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
     with closing(connection):  # An open transaction is rolled back.
+        connection.execute("SET TimeZone = 'UTC'")  # Polars does not know every machine's zone.
         yield connection
 
 

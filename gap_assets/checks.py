@@ -90,14 +90,15 @@ frames_agree = [
     for asset in ("frame_captions", "frame_embeddings")
 ]
 
-# Frames of one sampling, captions of one model: a mean over two kinds would be of neither.
+# Frames of one sampling, captions of one model: a mean over two kinds would be of neither. The
+# newest settings are those of the last commit: a clock may be set back, a row's number is not.
 one_configuration = [
     _check(
         asset,
         "one_configuration",
         "All rows were made by the newest settings; videos that were not are listed.",
         "SELECT video_id, settings FROM materializations"
-        f" WHERE asset = '{asset}' AND settings <> (SELECT arg_max(settings, materialized_at)"
+        f" WHERE asset = '{asset}' AND settings <> (SELECT arg_max(settings, rowid)"
         f" FROM materializations WHERE asset = '{asset}')",
     )
     for asset in KEYS

@@ -46,6 +46,14 @@ Data = Annotated[
 ]
 
 
+@app.callback()
+def utf8() -> None:
+    """Starts anew in UTF-8 where the locale is of another encoding: names of files are UTF-8."""
+    if sys.getfilesystemencoding() != "utf-8":
+        command = [sys.executable, *sys.orig_argv[1:]]
+        os.execve(sys.executable, command, os.environ | {"PYTHONUTF8": "1"})  # noqa: S606
+
+
 @app.command()
 def demo(data: Data) -> None:
     """Draw sample videos and take them all the way to a gap report, offline."""

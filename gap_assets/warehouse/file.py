@@ -21,6 +21,8 @@ from gap_assets.warehouse.waiting import NoWarehouseError, WarehouseError, still
 
 T = TypeVar("T")
 
+UTC = "SET TimeZone = 'UTC'"  # Polars does not know every machine's zone.
+
 _engine = cache(duckdb.connect)
 _users: Counter[Path] = Counter()  # of this process, by the file
 _changing = threading.Lock()
@@ -45,6 +47,7 @@ def opened(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnecti
     connection = _engine().cursor()
     try:
         connection.execute(f"USE {_name(path)}")
+        connection.execute(UTC)
         yield connection
     finally:
         connection.close()  # An open transaction is rolled back.
@@ -63,6 +66,7 @@ def confined(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnec
         raise NoWarehouseError(path)
     connect = partial(duckdb.connect, path, read_only=True)
     with closing(_patiently(connect, path, patience_s=patience_s)) as connection:
+        connection.execute(UTC)
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection

@@ -215,6 +215,7 @@ def _new_engine() -> duckdb.DuckDBPyConnection:
                 f" {duckdb.__version__}; install the same version of both."
             )
         engine.load_extension(str(file))
+    engine.execute("SET GLOBAL TimeZone = 'UTC'")  # Polars does not know every machine's zone.
     # Small inserts as text in the catalogue fail on a NUL character in a caption.
     engine.execute("SET GLOBAL ducklake_default_data_inlining_row_limit = 0")
     return engine

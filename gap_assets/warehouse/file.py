@@ -114,7 +114,12 @@ def _detach(path: Path) -> None:
     with _changing:
         _users[path] -= 1
         if not _users[path]:
-            _engine().execute(f"DETACH {_name(path)}")
+            try:
+                _engine().execute(f"DETACH {_name(path)}")
+            except duckdb.Error:
+                # A full disk leaves no room to tidy up; what was committed is in the log beside it.
+                _engine().close()
+                _engine.cache_clear()
 
 
 def _name(path: Path) -> str:

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -86,7 +87,7 @@ def name_videos(paths: list[Path], *, directory: Path, known: Mapping[str, str])
         directory: The folder that they were found in.
         known: Ids that were given before, by path.
     """
-    ids = {path: known[_printable(path)] for path in paths if _printable(path) in known}
+    ids = {path: known[path_as_text(path)] for path in paths if path_as_text(path) in known}
     taken = set(known.values())
     for path in paths:
         if path in ids:
@@ -99,6 +100,23 @@ def name_videos(paths: list[Path], *, directory: Path, known: Mapping[str, str])
         ids[path] = name
         taken.add(name)
     return ids
+
+
+def ids_by_stem(directory: Path, *, known: Mapping[str, str]) -> dict[str, str]:
+    """The videos' ids by their files' stems, but for the stems that several files have.
+
+    Args:
+        directory: The folder of the videos.
+        known: Ids that were given before, by path.
+
+    Raises:
+        FileNotFoundError: If the folder is not there, or holds no video.
+    """
+    paths = find_videos(directory)
+    ids = name_videos(paths, directory=directory, known=known)
+    stems = {path: Path(path_as_text(path)).stem for path in paths}
+    count = Counter(stems.values())
+    return {stems[path]: name for path, name in ids.items() if count[stems[path]] == 1}
 
 
 def read_exclusions(path: Path) -> dict[str, str]:
@@ -133,14 +151,14 @@ def describe_videos(
     ids = name_videos(paths, directory=directory, known=known_ids)
 
     def describe(path: Path) -> dict[str, Any]:
-        name = _printable(path)
+        name = path_as_text(path)
         row = _describe(path, before=known.get(name), processes=processes)
         return {**row, "video_id": ids[path], "path": name}
 
     threads = os.cpu_count() or 1
     with DecoderProcesses(limits=Limits()) as processes, ThreadPoolExecutor(threads) as pool:
         rows = list(pool.map(describe, paths))
-    present = {_printable(path) for path in paths}
+    present = {path_as_text(path) for path in paths}
     for path, row in known.items():
         if path not in present and Path(path).exists():
             rows.append(row)
@@ -171,7 +189,7 @@ def _describe(
         row: dict[str, Any] = {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
         if before and row.items() <= before.items() and was_read(before):
             return dict(before)
-        if _printable(path) != str(path):
+        if path_as_text(path) != str(path):
             return row | _unread("The file's name is not valid UTF-8; rename it.")
         with path.open("rb") as file:
             row["content_hash"] = hashlib.file_digest(file, "sha256").hexdigest()
@@ -187,6 +205,6 @@ def _describe(
         return _unread(f"{path.name} could not be read: {error}")
 
 
-def _printable(path: Path) -> str:
+def path_as_text(path: Path) -> str:
     """The path as valid text; bytes of a name that are none are escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

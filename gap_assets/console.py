@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gap_assets.printable import printable
 from gap_assets.profiles import PROFILES
 from gap_assets.settings import Settings
 
@@ -112,14 +113,14 @@ def print_rows(rows: "pl.DataFrame") -> None:
     """Prints all rows and columns; whatever a cell holds is shown as text."""
     table = Table(*(escape(name) for name in rows.columns))
     for row in rows.iter_rows():
-        table.add_row(*(escape(_printable(cell)) for cell in row))
+        table.add_row(*(escape(_text(cell)) for cell in row))
     console.print(table)
 
 
-def _printable(cell: Any) -> str:
-    """A cell as text without control characters, and a number without a float's tail."""
+def _text(cell: Any) -> str:
+    """A cell as printable text, and a number without a float's tail."""
     text = "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)
-    return "".join(c if c.isprintable() else "�" for c in text)
+    return printable(text)
 
 
 @contextmanager
@@ -131,7 +132,7 @@ def one_sentence() -> Iterator[None]:
         message = _sentence(error)
         if message is None:
             raise
-        Console(stderr=True).print(f"gap: {message}", markup=False, soft_wrap=True)
+        Console(stderr=True).print(f"gap: {printable(message)}", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 

@@ -30,7 +30,7 @@ class ReferenceCaption(BaseModel):
     """The human description of one video.
 
     Attributes:
-        video_id: The id of the video, which is its file's stem.
+        video_id: The id of the video, or its file's stem.
         caption: The whole description; by default the sentences, joined.
         sentences: Its sentences, in the order of the video.
         timestamps: Start and end of each sentence, in seconds.
@@ -112,7 +112,7 @@ def _items(text: str, *, name: str) -> list[Any]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError:
-        content = [json.loads(line) for line in text.splitlines() if line.strip()]
+        content = [json.loads(line) for line in text.split("\n") if line.strip()]
     if isinstance(content, dict) and "video_id" in content:
         content = [content]
     if isinstance(content, list):

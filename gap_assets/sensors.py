@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from gap_assets.catalogue import find_videos
+from gap_assets.catalogue import find_videos, path_as_text
 from gap_assets.jobs import catalogue
 from gap_assets.lineage import fingerprint
 from gap_assets.resources import Sources, WarehouseResource
@@ -24,7 +24,7 @@ def new_videos(warehouse: WarehouseResource, sources: Sources) -> dg.RunRequest 
     files is requested once.
     """
     try:
-        found = {str(path) for path in find_videos(Path(sources.videos))}
+        found = {path_as_text(path) for path in find_videos(Path(sources.videos))}
     except FileNotFoundError as error:
         return dg.SkipReason(str(error))
     known = set(warehouse.open().read("SELECT path FROM videos")["path"])

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from gap_assets.assets.common import preview, whole_asset
-from gap_assets.catalogue import describe_videos, read_exclusions
+from gap_assets.catalogue import describe_videos, ids_by_stem, read_exclusions
 from gap_assets.lineage import fingerprint
 from gap_assets.partitions import register_videos
 from gap_assets.references import COLUMNS, read_captions
@@ -60,14 +60,21 @@ def reference_captions(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """What people wrote about the videos: the only text that is independent of the models.
 
-    Read from the captions file of the data folder: JSON or JSON lines with `video_id` and
-    `caption`, or ActivityNet Captions' own files. Without a file the table is empty.
+    Read from the captions file of the data folder: JSON or JSON lines with `video_id` (or the
+    stem of the video's file) and `caption`, or ActivityNet Captions' own files. Without a file the
+    table is empty.
     """
     started = time.monotonic()
     store = warehouse.open()
-    rows = (
-        read_captions(Path(sources.captions)) if sources.captions else pl.DataFrame(schema=COLUMNS)
-    )
+    rows = pl.DataFrame(schema=COLUMNS)
+    if sources.captions:
+        known = dict(store.read("SELECT path, video_id FROM videos").iter_rows())
+        ids = ids_by_stem(Path(sources.videos), known=known)
+        rows = (
+            read_captions(Path(sources.captions))
+            .with_columns(pl.col("video_id").replace(ids))
+            .unique("video_id", keep="first", maintain_order=True)
+        )
     commit_whole(
         store,
         "reference_captions",
@@ -76,10 +83,10 @@ def reference_captions(
         run_id=context.run_id,
         seconds=time.monotonic() - started,
     )
-    known = set(store.read("SELECT video_id FROM videos")["video_id"])
+    listed = set(store.read("SELECT video_id FROM videos")["video_id"])
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
-            "of videos in the catalogue": len(known & set(rows["video_id"])),
+            "of videos in the catalogue": len(listed & set(rows["video_id"])),
         }
     )

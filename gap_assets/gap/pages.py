@@ -8,6 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gap_assets.printable import printable
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -17,13 +19,14 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
 def render(template: str, **context: Any) -> bytes:
-    """The page as UTF-8; every string of the context is escaped."""
+    """The page as UTF-8; every string of the context is escaped and printable."""
     return _environment().get_template(template).render(**context).encode()
 
 

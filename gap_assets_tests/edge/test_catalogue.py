@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gap_assets.catalogue import describe_videos, find_videos, name_videos, read_exclusions
+from gap_assets.catalogue import (
+    describe_videos,
+    find_videos,
+    ids_by_stem,
+    name_videos,
+    read_exclusions,
+)
 from gap_assets.partitions import register_videos
 from gap_assets_tests.video.test_isolated import crash, die, stumble
 
@@ -36,6 +42,15 @@ def test_ids_are_unique_stable_and_safe(tmp_path_factory, stems):
     known = {str(path): name for path, name in ids.items()}
     later = [*reversed(paths), directory / "new" / paths[0].name]
     assert ids.items() <= name_videos(later, directory=directory, known=known).items()
+
+
+def test_a_stem_names_a_video_if_it_is_of_one_file(tmp_path):
+    for name in ("v_1.mp4", "my film.mp4", "twice.mp4", "twice.mkv"):
+        (tmp_path / name).touch()
+    found = ids_by_stem(tmp_path, known={str(tmp_path / "v_1.mp4"): "as-before"})
+    assert found.keys() == {"v_1", "my film"}
+    assert found["v_1"] == "as-before"
+    assert found["my film"].startswith("my_film-")
 
 
 def test_only_what_changed_is_read_again(world, tmp_path):

@@ -12,8 +12,10 @@ from gap_assets.references import CaptionsFileError, read_captions
         '{"video_id": "v", "caption": "A cat sits."}\n\n{"video_id": "w", "caption": "x"}\n',
         '{"video_id": "v", "caption": "A cat sits."}',
         '\ufeff[{"video_id": "v", "caption": " A cat sits. "}]',
-        '{"video_id": "v", "caption": "A cat sits."}\r\n'
-        '{"video_id": "w", "caption": "x\u2028y\x85z"}',
+        (
+            '{"video_id": "v", "caption": "A cat sits."}\r\n'
+            '{"video_id": "w", "caption": "x\u2028y\x85z"}'
+        ),
     ],
 )
 def test_json_and_json_lines(tmp_path, text):

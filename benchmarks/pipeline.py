@@ -52,7 +52,7 @@ from gap_assets.world.scene import FPS as DRAWN_FPS
 from gap_assets.world.stories import draw_film
 
 SECONDS, FPS = 30, 25
-FILMS = 64  # different ones, a range's worth; the others are copies with another checksum
+FILMS = 64  # different ones; the others are copies with another checksum
 ENDS = ("start", "end")
 CHUNK = 16  # videos that the stages alone work on at once, as a chunk of a run
 

@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     captions: Path | None = None
     frames_per_second: float = Field(default=1.0, gt=0)
     prompt: Annotated[str, AfterValidator(check_prompt)] | None = None
-    videos_per_run: int = Field(default=64, ge=1)
+    videos_per_run: int = Field(default=256, ge=1)
     executor: Literal["in_process", "multiprocess", "ray", "k8s"] = "in_process"
     deploy: Literal["laptop", "gpu-box", "cluster"] = "laptop"
     gpus: int = Field(default=1, ge=0)

@@ -41,7 +41,7 @@ STORED_FRAMES = """
 class FramesConfig(ChunkConfig):
     """How a run works off its videos; pictures are large, so fewer of them at a time."""
 
-    videos_per_chunk: int = 16
+    videos_per_chunk: int = 32
 
 
 @dg.multi_asset(

@@ -20,7 +20,7 @@ demo: .venv/.installed
 	$(BIN)/gap demo --data $(DATA)/demo
 
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 dev: .venv/.installed
 	$(BIN)/gap dev --data $(DATA)

@@ -118,11 +118,6 @@ def sampled_frames(beats: int, *, rate: int) -> list[int]:
     return [step * k + (step + 1) // 2 - 1 for k in range(beats * rate)]
 
 
-def clear_frames(film: Film) -> list[int]:
-    """Frames that lie inside the held part of a beat, away from every change of names."""
-    return [i for i in range(film.frame_count) if 1 <= i % FPS <= 5]
-
-
 def _progress(distance: float) -> float:
     """Share of the way to the neighbouring beat, by distance from the beat's centre in seconds.
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gap_assets.world.drawing import SIZE, draw_frame
 from gap_assets.world.language import caption, frame_caption, mirrored
-from gap_assets.world.scene import FPS, UNITS, Film, clear_frames, poses_at, sampled_frames
+from gap_assets.world.scene import FPS, UNITS, Film, poses_at, sampled_frames
 from gap_assets.world.stories import draw_film, draw_story, split_of
 from gap_assets.world.vocabulary import world_words
 
@@ -45,6 +45,11 @@ def test_the_captions_decide_the_summary():
     assert len(captions) > 3000
     words = {w for t in [*captions, *summaries.values()] for w in t.split()}
     assert words <= set(world_words())
+
+
+def clear_frames(film: Film) -> list[int]:
+    """Frames that lie inside the held part of a beat, away from every change of names."""
+    return [i for i in range(film.frame_count) if 1 <= i % FPS <= 5]
 
 
 @quick

@@ -1,6 +1,6 @@
 """Decodes damaged copies of real clips, as a run does, and counts how that ends.
 
-python -m gap_assets_tests.faults.fuzz CLIPS ... [--count 2000] [--seed 1]
+python -m gap_assets_tests.faults.fuzz FOLDERS ... [--count 2000] [--seed 1]
 
 Every copy goes through `DecoderProcesses`: `probe` as in the catalogue, then `extract_frames`. Each
 50th is an undamaged clip, whose frames must come out as ever. A copy that ends in anything but

@@ -19,13 +19,16 @@ def unfamiliar_videos(
     """
     if profile.known_world is None:
         return None
-    total, unfamiliar = warehouse.read(
+    query = (
         "SELECT count(*), count(*) FILTER (typical < ?) FROM (SELECT median(logprob) AS typical"
-        " FROM frame_captions WHERE ? OR video_id IN (FROM given) GROUP BY video_id)",
-        profile.familiar_logprob,
-        videos is None,
-        videos=videos or [],
-    ).row(0)
+        " FROM frame_captions WHERE {} GROUP BY video_id)"
+    )
+    if videos is None:
+        [found] = warehouse.tuples(query.format("true"), profile.familiar_logprob)
+    else:
+        chosen = query.format("video_id IN (FROM given)")
+        found = warehouse.read(chosen, profile.familiar_logprob, videos=videos).row(0)
+    total, unfamiliar = found
     if 2 * unfamiliar <= total:
         return None
     return (

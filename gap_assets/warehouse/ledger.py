@@ -87,10 +87,12 @@ def stored_hashes(
 ) -> dict[tuple[str, str | None], str]:
     """The hash of every stored result, of the given videos (default: all) and of no video."""
     query = "SELECT asset, video_id, config_hash FROM materializations"
-    if video_ids is not None:
+    if video_ids is None:
+        rows = warehouse.tuples(query)
+    else:
         query += " WHERE video_id IS NULL OR video_id IN (FROM given)"
-    rows = warehouse.read(query, videos=video_ids)
-    return {(asset, video_id): value for asset, video_id, value in rows.iter_rows()}
+        rows = warehouse.read(query, videos=video_ids).rows()
+    return {(asset, video_id): value for asset, video_id, value in rows}
 
 
 def plan(
@@ -247,11 +249,10 @@ def standing(warehouse: Warehouse, *, settings: Mapping[str, str]) -> Standing:
         warehouse: The warehouse.
         settings: The fingerprint of each asset's settings.
     """
-    video_ids = warehouse.read("SELECT video_id FROM videos ORDER BY video_id")[
-        "video_id"
-    ].to_list()
+    listed = warehouse.tuples("SELECT video_id FROM videos ORDER BY video_id")
+    video_ids = [video_id for (video_id,) in listed]
     stored = stored_hashes(warehouse)
-    failed = set(warehouse.read("SELECT asset, video_id FROM failures").iter_rows())
+    failed = set(warehouse.tuples("SELECT asset, video_id FROM failures"))
     right: dict[tuple[str, str | None], str] = {
         key: value for key, value in stored.items() if key[0] in ROOTS
     }

@@ -5,7 +5,7 @@ connection is that of `file` and `lake`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,16 +88,17 @@ class Warehouse:
             videos: Ids that the query finds in the table `given`, as in
                 `WHERE video_id IN (FROM given)`.
         """
-        if self.is_lake:
-            try:
-                with lake.reading(str(self.path)) as connection:
-                    if not _is_prepared(connection):
-                        raise NoWarehouseError(self.path)
-                    return _rows(connection, query, parameters, videos)
-            except NoWarehouseError:
-                pass  # The transaction makes it.
-        with self.transaction() as connection:
-            return _rows(connection, query, parameters, videos)
+        with self._reading() as connection:
+            if videos is not None:
+                # A table, for DuckDB takes 0.1 ms to bind each value of a list.
+                given = pl.DataFrame({"video_id": videos}, schema={"video_id": pl.String})
+                connection.register("given", given.to_arrow())
+            return _with_arrays(connection.sql(query, params=list(parameters)).pl())
+
+    def tuples(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Like `read`, for a command that answers at once: a frame takes 0.2 s of imports."""
+        with self._reading() as connection:
+            return connection.execute(query, parameters).fetchall()
 
     def read_embeddings(
         self, query: str, *parameters: Any, videos: Sequence[str] | None = None
@@ -140,6 +141,19 @@ class Warehouse:
                 lake.compact(connection, keep_s=keep_s)
             else:
                 connection.execute("CHECKPOINT")
+
+    @contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one query; what is not there yet is made."""
+        with ExitStack() as stack:
+            connection = None
+            if self.is_lake:
+                with suppress(NoWarehouseError):
+                    connection = stack.enter_context(lake.reading(str(self.path)))
+            if connection is None or not _is_prepared(connection):
+                stack.close()
+                connection = stack.enter_context(self.transaction())
+            yield connection
 
     @contextmanager
     def _alone(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -200,18 +214,8 @@ def _is_prepared(connection: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection,
-    query: str,
-    parameters: Sequence[Any],
-    videos: Sequence[str] | None,
-) -> pl.DataFrame:
-    """The rows that a query gives; a lake's lists of floats are arrays, as in a file."""
-    if videos is not None:
-        # A table, for DuckDB takes 0.1 ms to bind each value of a list.
-        given = pl.DataFrame({"video_id": videos}, schema={"video_id": pl.String})
-        connection.register("given", given.to_arrow())
-    rows = connection.sql(query, params=list(parameters)).pl()
+def _with_arrays(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a lake's lists of floats as arrays, which they are in a file."""
     lists = [name for name, dtype in rows.schema.items() if dtype == pl.List(pl.Float32)]
     return rows.with_columns(
         pl.col(name).list.to_array(len(rows[name][0]) if len(rows) else 0) for name in lists

@@ -69,7 +69,7 @@ def test_per_video_assets_share_partitions_and_policy(graph):
     expected = {asset for asset, step in STEPS.items() if step.per_video} - roots
     assert {node.key.to_user_string() for node in partitioned} == expected
     assert {node.partitions_def for node in partitioned} == {videos_partitions}
-    assert {node.backfill_policy.max_partitions_per_run for node in partitioned} == {64}
+    assert {node.backfill_policy.max_partitions_per_run for node in partitioned} == {256}
 
 
 def test_the_sensor_asks_for_new_files_once(settings):

@@ -42,7 +42,7 @@ def measure(home: Path, videos: Path) -> dict[str, float | int | str | None]:
     stored = Warehouse(path=settings.warehouse).read(
         "SELECT count(*), sum(octet_length(image)) FROM frames"
     )
-    frames, image_bytes = stored.row(0)
+    frames, image_bytes = map(int, stored.row(0))
     return {
         "videos": predicted.videos,
         "predicted_frames": predicted.frames,

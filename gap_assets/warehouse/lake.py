@@ -7,10 +7,11 @@ a transaction that Postgres shows none. What is read and written is `store`'s bu
 
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from itertools import count
@@ -29,6 +30,13 @@ HOLDER = """
     SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND objid = %s AND datname = current_database()
 """
+
+# How DuckDB and libpq say that the server went away, or is not there yet.
+AWAY = re.compile(
+    "closed the connection|[Cc]onnection refused|terminating connection|no connection to the server"
+    "|connection already closed|starting up|shutting down|in recovery mode"
+    '|transaction is aborted|Failed to execute query "(?:ROLLBACK|COMMIT)"'
+)
 
 # In this order: a file with deleted rows is not merged before it is written anew.
 COMPACTION = (
@@ -138,6 +146,12 @@ def exists(url: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def is_away(error: Exception) -> bool:
+    """Whether an error says that the catalogue's server went away, as when it is restarted."""
+    ours = isinstance(error, (duckdb.Error, WarehouseError))
+    return bool((ours or type(error).__module__ == "psycopg2") and AWAY.search(str(error)))
+
+
 @contextmanager
 def _turn(url: str, *, patience_s: float) -> Iterator[None]:
     """Waits until no other process writes, and lets none write until the end."""
@@ -191,6 +205,9 @@ def _attached(
         connection.execute(f"USE {name}")
         yield connection
     finally:
+        # Closing rolls back too, but takes the process down where the server is gone.
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
         connection.close()
         engine.cursor().execute(f"DETACH DATABASE IF EXISTS {name}")
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import duckdb
 import polars as pl
 
 from gap_assets.lineage import ROOTS, STEPS, result_hash
@@ -151,7 +152,8 @@ def commit(
     """
     now = datetime.now(UTC)
     failed = results.failures
-    with warehouse.transaction() as connection:
+
+    def work(connection: duckdb.DuckDBPyConnection) -> None:
         for asset, asset_plan in plans.items():
             rows = results.rows[asset]
             counts = dict(rows.group_by("video_id").len().iter_rows()) if len(rows) else {}
@@ -179,6 +181,8 @@ def commit(
                 "UPDATE videos SET status = found.status, error = found.error FROM found"
                 " WHERE videos.video_id = found.video_id"
             )
+
+    warehouse.write(work)
 
 
 def commit_whole(
@@ -213,10 +217,13 @@ def commit_whole(
         schema=LEDGER_SCHEMA,
         orient="row",
     )
-    with warehouse.transaction() as connection:
+
+    def work(connection: duckdb.DuckDBPyConnection) -> None:
         for table, frame in rows.items():
             replace_rows(connection, table, frame, where={})
         replace_rows(connection, "materializations", ledger, where={"asset": [asset]})
+
+    warehouse.write(work)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,12 @@ What the tables are is `schema`'s business; which rows are current is `ledger`'s
 connection is that of `file` and `lake`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import polars as pl
@@ -16,8 +17,12 @@ import polars as pl
 from gap_assets.disk import telling_of_a_full_disk
 from gap_assets.warehouse import file, lake
 from gap_assets.warehouse.schema import SCHEMA_VERSION, TABLES, create_table, holds_embeddings
-from gap_assets.warehouse.waiting import NoWarehouseError
+from gap_assets.warehouse.waiting import NoWarehouseError, still_away
 from gap_assets.warehouse.waiting import WarehouseError as WarehouseError
+
+SECONDS_BETWEEN_TRIES = 1.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +78,30 @@ class Warehouse:
         Raises:
             WarehouseError: If the embeddings are of another size than the warehouse's.
         """
-        with self.transaction() as connection:
+
+        def work(connection: duckdb.DuckDBPyConnection) -> None:
             for table, frame in rows.items():
                 replace_rows(connection, table, frame, where=where)
+
+        self.write(work)
+
+    def write(self, work: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+        """Does some work in one transaction; again while the Postgres of a lake is away.
+
+        Args:
+            work: What changes nothing more when it is done twice: whether a commit came through
+                is not known when the server goes away meanwhile.
+
+        Raises:
+            WarehouseError: If Postgres, or another process that writes, goes on for longer than
+                `patience_s`.
+        """
+
+        def once() -> None:
+            with self.transaction() as connection:
+                work(connection)
+
+        self._patiently(once)
 
     def read(
         self, query: str, *parameters: Any, videos: Sequence[str] | None = None
@@ -88,17 +114,25 @@ class Warehouse:
             videos: Ids that the query finds in the table `given`, as in
                 `WHERE video_id IN (FROM given)`.
         """
-        with self._reading() as connection:
-            if videos is not None:
-                # A table, for DuckDB takes 0.1 ms to bind each value of a list.
-                given = pl.DataFrame({"video_id": videos}, schema={"video_id": pl.String})
-                connection.register("given", given.to_arrow())
-            return _with_arrays(connection.sql(query, params=list(parameters)).pl())
+
+        def once() -> pl.DataFrame:
+            with self._reading() as connection:
+                if videos is not None:
+                    # A table, for DuckDB takes 0.1 ms to bind each value of a list.
+                    given = pl.DataFrame({"video_id": videos}, schema={"video_id": pl.String})
+                    connection.register("given", given.to_arrow())
+                return _with_arrays(connection.sql(query, params=list(parameters)).pl())
+
+        return self._patiently(once)
 
     def tuples(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Like `read`, for a command that answers at once: a frame takes 0.2 s of imports."""
-        with self._reading() as connection:
-            return connection.execute(query, parameters).fetchall()
+
+        def once() -> list[tuple[Any, ...]]:
+            with self._reading() as connection:
+                return connection.execute(query, parameters).fetchall()
+
+        return self._patiently(once)
 
     def read_embeddings(
         self, query: str, *parameters: Any, videos: Sequence[str] | None = None
@@ -141,6 +175,18 @@ class Warehouse:
                 lake.compact(connection, keep_s=keep_s)
             else:
                 connection.execute("CHECKPOINT")
+
+    def _patiently(self, once: Callable[[], T]) -> T:
+        """Does it once more while the Postgres of a lake is away."""
+        since = time.monotonic()
+        while True:
+            try:
+                return once()
+            except Exception as error:
+                if not (self.is_lake and lake.is_away(error)):
+                    raise
+                still_away(self.path, error, since=since, patience_s=self.patience_s)
+            time.sleep(SECONDS_BETWEEN_TRIES)
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -40,3 +40,25 @@ def still_held(place: str | Path, holder: str, *, since: float, patience_s: floa
         )
     if waited > SILENCE_S:
         log.warning("Waiting for the warehouse: %s is held by %s.", place, holder)
+
+
+def still_away(place: str | Path, error: Exception, *, since: float, patience_s: float) -> None:
+    """Says what is waited for, once the wait is longer than a moment.
+
+    Args:
+        place: What does not answer.
+        error: How that showed.
+        since: When the wait began, by `time.monotonic`.
+        patience_s: How long it may last, in seconds.
+
+    Raises:
+        WarehouseError: If it has lasted longer.
+    """
+    waited = time.monotonic() - since
+    if waited > patience_s:
+        raise WarehouseError(
+            f"{place} has not answered for {patience_s:.0f} s; see that its Postgres runs, and run"
+            " this again."
+        ) from error
+    if waited > SILENCE_S:
+        log.warning("Waiting for the warehouse: %s does not answer.", place)

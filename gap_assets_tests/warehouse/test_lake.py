@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +11,7 @@ import pytest
 
 from gap_assets.warehouse import lake
 from gap_assets.warehouse.store import Warehouse, WarehouseError
+from gap_assets_tests.services import postgres_binaries, running_postgres
 
 pytestmark = pytest.mark.service
 
@@ -94,12 +97,37 @@ def test_compacting_keeps_the_rows_and_leaves_few_files(store):
 
 def test_a_catalogue_that_does_not_answer_is_named(monkeypatch, lake):
     monkeypatch.setenv("PGPORT", "1")
-    for use in (Warehouse(path=lake).exists, lambda: Warehouse(path=lake).read("FROM videos")):
-        with pytest.raises(WarehouseError, match=r"dbname=.* cannot be reached"):
-            use()
+    with pytest.raises(WarehouseError, match=r"dbname=.* cannot be reached"):
+        Warehouse(path=lake).exists()
+    with pytest.raises(WarehouseError, match=r"dbname=.* has not answered for 1 s; see that its"):
+        Warehouse(path=lake, patience_s=1).read("FROM videos")
 
 
 def test_a_missing_extension_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb_extension_ducklake", None)
     with pytest.raises(WarehouseError, match=r"duckdb_extension_ducklake; install gap_assets\[cl"):
         lake._new_engine()
+
+
+def test_commits_and_questions_outlast_restarts_of_postgres(tmp_path, monkeypatch, caplog):
+    if (binaries := postgres_binaries()) is None:
+        pytest.skip("the Postgres server's programs (initdb, pg_ctl) are not installed")
+    with running_postgres(binaries) as server, ThreadPoolExecutor(1) as pool:
+        store = Warehouse(path=server.new_lake(monkeypatch), files=str(tmp_path / "files"))
+        videos = [f"v{number:02}" for number in range(40)]
+
+        def work() -> list[int]:
+            counts = []
+            for video in videos:
+                store.replace(captions(video), where={"video_id": [video]})
+                counts.append(store.read("SELECT count(*) FROM frame_captions").item())
+            return counts
+
+        counting = pool.submit(work)
+        for down_s in (0, 4, 0, 0):
+            time.sleep(1)
+            server.stop("immediate")
+            time.sleep(down_s)
+            server.start()
+        assert counting.result(300) == list(range(1, 41))
+        assert "does not answer" in caplog.text

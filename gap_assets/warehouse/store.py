@@ -20,8 +20,6 @@ from gap_assets.warehouse.schema import SCHEMA_VERSION, TABLES, create_table, ho
 from gap_assets.warehouse.waiting import NoWarehouseError, still_away
 from gap_assets.warehouse.waiting import WarehouseError as WarehouseError
 
-SECONDS_BETWEEN_TRIES = 1.0
-
 T = TypeVar("T")
 
 
@@ -86,15 +84,13 @@ class Warehouse:
         self.write(work)
 
     def write(self, work: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
-        """Does some work in one transaction; again while the Postgres of a lake is away.
+        """Does some work in one transaction; again if the Postgres of a lake went away meanwhile.
 
         Args:
-            work: What changes nothing more when it is done twice: whether a commit came through
-                is not known when the server goes away meanwhile.
+            work: Must change nothing more when done twice, for its first commit may have succeeded.
 
         Raises:
-            WarehouseError: If Postgres, or another process that writes, goes on for longer than
-                `patience_s`.
+            WarehouseError: If it is away, or another process writes, for longer than `patience_s`.
         """
 
         def once() -> None:
@@ -186,7 +182,7 @@ class Warehouse:
                 if not (self.is_lake and lake.is_away(error)):
                     raise
                 still_away(self.path, error, since=since, patience_s=self.patience_s)
-            time.sleep(SECONDS_BETWEEN_TRIES)
+            time.sleep(1)
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -68,7 +68,8 @@ class Cluster:
         command += self.head if head else [f"--address=127.0.0.1:{self.port}"]
         command += ["--num-cpus=2", "--num-gpus=1", "--object-store-memory=100000000"]
         command += [f"--dashboard-agent-listen-port={free_port()}", "--disable-usage-stats"]
-        environment = os.environ | {MACHINE: machine}
+        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        environment = os.environ | {MACHINE: machine, "PATH": programs}
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
 
     def kill(self, *machines: str) -> None:

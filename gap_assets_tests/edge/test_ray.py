@@ -18,15 +18,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import polars as pl
 import pytest
 
 from gap_assets.runs import current_standing, open_instance, run_everything
 from gap_assets.settings import remember
-from gap_assets.warehouse.schema import TABLES
-from gap_assets.warehouse.store import Warehouse
 from gap_assets.world.samples import write_samples
 from gap_assets_tests.edge.test_service import FINAL, Server
+from gap_assets_tests.faults.conftest import assert_same_rows
 from gap_assets_tests.services import free_port
 
 pytest.importorskip("aiohttp_cors", reason="the cluster's packages are missing; `make cluster`")
@@ -34,7 +32,6 @@ pytestmark = [pytest.mark.service, pytest.mark.timeout(3600)]
 
 VIDEOS = 9
 MACHINE = "TEST_MACHINE"  # Marks all processes of a machine.
-OF_ONE_ATTEMPT = {"run_id", "seconds", "materialized_at", "failed_at"}
 # More steps at once than there are GPUs, so that Ray has to keep them apart.
 INSTANCE = """
 telemetry: {enabled: false}
@@ -176,15 +173,4 @@ def test_a_backfill_survives_the_loss_of_a_machine(cluster, server, films, tmp_p
     )
     run_everything(undisturbed)
     assert current_standing(server.settings).counts() == current_standing(undisturbed).counts()
-    for table in TABLES:
-        expected, found = (
-            _rows(settings.warehouse, table) for settings in (undisturbed, server.settings)
-        )
-        assert found.equals(expected), table
-        print(f"{table}: {len(found)} rows are equal")
-
-
-def _rows(path: Path, table: str) -> pl.DataFrame:
-    rows = Warehouse(path=path).read(f"SELECT * FROM {table}")
-    kept = rows.drop(OF_ONE_ATTEMPT & set(rows.columns))
-    return kept.select(pl.struct(pl.all()).alias("row")).sort("row")
+    assert_same_rows(server.settings, undisturbed)

@@ -29,7 +29,11 @@ from random import Random
 
 import dagster as dg
 import polars as pl
-from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, PartitionBackfill
+from dagster._core.execution.backfill import (
+    BULK_ACTION_TERMINAL_STATUSES,
+    BulkActionStatus,
+    PartitionBackfill,
+)
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from gap_assets.build import build_definitions
@@ -45,6 +49,7 @@ from gap_assets_tests.services import free_port
 MARK = "GAP_ASSETS_STORM"  # Marks all processes of one data folder.
 OF_ONE_ATTEMPT = {"run_id", "seconds", "materialized_at", "failed_at"}
 PATIENCE_S = 900.0
+FORGOTTEN_S = 120.0  # A backfill that waits longer for a run waits for ever.
 KILLS_A_ROUND = 13
 MOMENTS_S = (1, 5, 40)  # The latest moment of a kill: of a start, of loading, of the work.
 LOCATION = "{host: 127.0.0.1, port: %d, location_name: gap_assets.definitions}"
@@ -80,6 +85,8 @@ class Platform:
         self._services: dict[str, subprocess.Popen[bytes]] = {}
         self._mark = secrets.token_hex(8)
         self._known: dict[str, set[int]] = {"worker": set(), "step": set()}
+        self._runs: dict[str, dg.DagsterRunStatus] = {}
+        self._quiet_since = time.monotonic()
 
     def start(self) -> None:
         """Starts the code server and the daemon, unless they run."""
@@ -121,13 +128,31 @@ class Platform:
             backfill = self.instance.get_backfill(self.backfills[-1])
             assert backfill
             if backfill.status not in BULK_ACTION_TERMINAL_STATUSES:
-                return True
+                if not self.forgotten():
+                    return True
+                print(
+                    f"{self.settings.data.name} a retry was forgotten, backfill again", flush=True
+                )
+                canceled = backfill.with_status(BulkActionStatus.CANCELED)
+                self.instance.update_backfill(canceled)
+                backfill = canceled
             assert backfill.error is None, backfill.error
             if not current_standing(self.settings).outdated:
                 return False
         assert len(self.backfills) <= KILLS_A_ROUND, "backfills fail without being killed"
         self.backfills.append(request_backfill(self.instance, self.settings))
         return True
+
+    def forgotten(self) -> bool:
+        """Whether the backfill waits for a run that nobody has made.
+
+        Dagster 1.13 stores that a run failed before it marks the run as one to be tried again. A
+        daemon that reads the first before the second is there never tries it.
+        """
+        runs = {run.run_id: run.status for run in self.instance.get_runs()}
+        if runs != self._runs or self.busy():
+            self._runs, self._quiet_since = runs, time.monotonic()
+        return time.monotonic() - self._quiet_since > FORGOTTEN_S
 
     def ledger(self) -> dict[tuple[str, str | None], tuple[str, object]]:
         """By which run, and when, each result was made."""

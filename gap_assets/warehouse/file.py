@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import duckdb
 
-from gap_assets.warehouse.waiting import NoWarehouseError, WarehouseError, still_held
+from gap_assets.warehouse.waiting import CLOSE_IT, NoWarehouseError, WarehouseError, go_on_waiting
 
 T = TypeVar("T")
 
@@ -87,7 +87,8 @@ def _patiently(open_file: Callable[[], T], path: Path, *, patience_s: float) -> 
                 ) from error
             found = re.search(r"held in (.+? \(PID \d+\))", str(error))
             holder = found[1] if found else "another process"
-            still_held(path, holder, since=since, patience_s=patience_s)
+            state = f"{path} is held by {holder}"
+            go_on_waiting(state, CLOSE_IT, since=since, patience_s=patience_s)
         time.sleep(pause)
         pause = min(pause * 2, 5.0)
 

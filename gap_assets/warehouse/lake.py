@@ -20,7 +20,7 @@ from typing import Any
 
 import duckdb
 
-from gap_assets.warehouse.waiting import NoWarehouseError, WarehouseError, still_held
+from gap_assets.warehouse.waiting import CLOSE_IT, NoWarehouseError, WarehouseError, go_on_waiting
 
 URL = "ducklake:postgres:"
 
@@ -165,7 +165,8 @@ def _turn(url: str, *, patience_s: float) -> Iterator[None]:
             except _package("psycopg2").errors.LockNotAvailable:
                 cursor.execute(HOLDER, [WRITERS])
                 found = cursor.fetchone() or ["another process"]
-                still_held(url, found[0], since=since, patience_s=patience_s)
+                state = f"{url} is held by {found[0]}"
+                go_on_waiting(state, CLOSE_IT, since=since, patience_s=patience_s)
         yield
 
 

@@ -6,7 +6,7 @@ connection is that of `file` and `lake`.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ import polars as pl
 from gap_assets.disk import telling_of_a_full_disk
 from gap_assets.warehouse import file, lake
 from gap_assets.warehouse.schema import SCHEMA_VERSION, TABLES, create_table, holds_embeddings
-from gap_assets.warehouse.waiting import NoWarehouseError, still_away
+from gap_assets.warehouse.waiting import NoWarehouseError, go_on_waiting
 from gap_assets.warehouse.waiting import WarehouseError as WarehouseError
 
 T = TypeVar("T")
@@ -92,12 +92,7 @@ class Warehouse:
         Raises:
             WarehouseError: If it is away, or another process writes, for longer than `patience_s`.
         """
-
-        def once() -> None:
-            with self.transaction() as connection:
-                work(connection)
-
-        self._patiently(once)
+        self._patiently(self.transaction, work)
 
     def read(
         self, query: str, *parameters: Any, videos: Sequence[str] | None = None
@@ -111,24 +106,20 @@ class Warehouse:
                 `WHERE video_id IN (FROM given)`.
         """
 
-        def once() -> pl.DataFrame:
-            with self._reading() as connection:
-                if videos is not None:
-                    # A table, for DuckDB takes 0.1 ms to bind each value of a list.
-                    given = pl.DataFrame({"video_id": videos}, schema={"video_id": pl.String})
-                    connection.register("given", given.to_arrow())
-                return _with_arrays(connection.sql(query, params=list(parameters)).pl())
+        def ask(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+            if videos is not None:
+                # A table, for DuckDB takes 0.1 ms to bind each value of a list.
+                given = pl.DataFrame({"video_id": videos}, schema={"video_id": pl.String})
+                connection.register("given", given.to_arrow())
+            return _with_arrays(connection.sql(query, params=list(parameters)).pl())
 
-        return self._patiently(once)
+        return self._patiently(self._reading, ask)
 
     def tuples(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Like `read`, for a command that answers at once: a frame takes 0.2 s of imports."""
-
-        def once() -> list[tuple[Any, ...]]:
-            with self._reading() as connection:
-                return connection.execute(query, parameters).fetchall()
-
-        return self._patiently(once)
+        return self._patiently(
+            self._reading, lambda connection: connection.execute(query, parameters).fetchall()
+        )
 
     def read_embeddings(
         self, query: str, *parameters: Any, videos: Sequence[str] | None = None
@@ -172,16 +163,22 @@ class Warehouse:
             else:
                 connection.execute("CHECKPOINT")
 
-    def _patiently(self, once: Callable[[], T]) -> T:
-        """Does it once more while the Postgres of a lake is away."""
+    def _patiently(
+        self,
+        connected: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]],
+        work: Callable[[duckdb.DuckDBPyConnection], T],
+    ) -> T:
+        """Does some work on a connection; again while the Postgres of a lake is away."""
         since = time.monotonic()
         while True:
             try:
-                return once()
+                with connected() as connection:
+                    return work(connection)
             except Exception as error:
                 if not (self.is_lake and lake.is_away(error)):
                     raise
-                still_away(self.path, error, since=since, patience_s=self.patience_s)
+                state, advice = f"{self.path} does not answer", "see that its Postgres runs"
+                go_on_waiting(state, advice, since=since, patience_s=self.patience_s)
             time.sleep(1)
 
     @contextmanager

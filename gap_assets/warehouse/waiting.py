@@ -7,6 +7,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 SILENCE_S = 2.0
+CLOSE_IT = "close that connection"
 
 
 class WarehouseError(Exception):
@@ -20,34 +21,12 @@ class NoWarehouseError(WarehouseError):
         super().__init__(f"There is no warehouse at {place} yet; `gap run` makes it.")
 
 
-def still_held(place: str | Path, holder: str, *, since: float, patience_s: float) -> None:
-    """Says who is waited for, once the wait is longer than a moment.
-
-    Args:
-        place: What is waited for.
-        holder: Who has it.
-        since: When the wait began, by `time.monotonic`.
-        patience_s: How long it may last, in seconds.
-
-    Raises:
-        WarehouseError: If it has lasted longer.
-    """
-    waited = time.monotonic() - since
-    if waited > patience_s:
-        raise WarehouseError(
-            f"{place} has been held by {holder} for {patience_s:.0f} s; close that connection and"
-            " run this again."
-        )
-    if waited > SILENCE_S:
-        log.warning("Waiting for the warehouse: %s is held by %s.", place, holder)
-
-
-def still_away(place: str | Path, error: Exception, *, since: float, patience_s: float) -> None:
+def go_on_waiting(state: str, advice: str, *, since: float, patience_s: float) -> None:
     """Says what is waited for, once the wait is longer than a moment.
 
     Args:
-        place: What does not answer.
-        error: How that showed.
+        state: What keeps us, as in "w.duckdb is held by python (PID 7)".
+        advice: What to do where it does not pass.
         since: When the wait began, by `time.monotonic`.
         patience_s: How long it may last, in seconds.
 
@@ -56,9 +35,6 @@ def still_away(place: str | Path, error: Exception, *, since: float, patience_s:
     """
     waited = time.monotonic() - since
     if waited > patience_s:
-        raise WarehouseError(
-            f"{place} has not answered for {patience_s:.0f} s; see that its Postgres runs, and run"
-            " this again."
-        ) from error
+        raise WarehouseError(f"{state}, for {patience_s:.0f} s now; {advice} and run this again.")
     if waited > SILENCE_S:
-        log.warning("Waiting for the warehouse: %s does not answer.", place)
+        log.warning("Waiting for the warehouse: %s.", state)

@@ -99,7 +99,7 @@ def test_a_catalogue_that_does_not_answer_is_named(monkeypatch, lake):
     monkeypatch.setenv("PGPORT", "1")
     with pytest.raises(WarehouseError, match=r"dbname=.* cannot be reached"):
         Warehouse(path=lake).exists()
-    with pytest.raises(WarehouseError, match=r"dbname=.* has not answered for 1 s; see that its"):
+    with pytest.raises(WarehouseError, match=r"dbname=.* does not answer, for 1 s now; see that"):
         Warehouse(path=lake, patience_s=1).read("FROM videos")
 
 

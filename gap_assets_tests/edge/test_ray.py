@@ -168,12 +168,12 @@ def test_a_backfill_survives_the_loss_of_a_machine(cluster, server, films, tmp_p
     assert (run.is_failure, again.is_success) == (True, True)
 
     # On one core, as a step there: UMAP magnifies the last bit in which two threads' sums differ.
-    undisturbed = Settings(data=tmp_path / "undisturbed")
     again = gap(
         *("run", films, "--captions", films / "captions.jsonl", "--frames-per-second", 2),
-        *("--data", undisturbed.data),
+        *("--data", tmp_path / "undisturbed"),
         OMP_NUM_THREADS="1",
     )
     assert again.returncode == 0, again.stderr
+    undisturbed = Settings(data=tmp_path / "undisturbed")
     assert current_standing(server.settings).counts() == current_standing(undisturbed).counts()
     assert_same_rows(server.settings, undisturbed)

@@ -66,9 +66,9 @@ def reference_captions(
     """
     started = time.monotonic()
     store = warehouse.open()
+    known = dict(store.read("SELECT path, video_id FROM videos").iter_rows())
     rows = pl.DataFrame(schema=COLUMNS)
     if sources.captions:
-        known = dict(store.read("SELECT path, video_id FROM videos").iter_rows())
         ids = ids_by_stem(Path(sources.videos), known=known)
         rows = (
             read_captions(Path(sources.captions))
@@ -83,10 +83,9 @@ def reference_captions(
         run_id=context.run_id,
         seconds=time.monotonic() - started,
     )
-    listed = set(store.read("SELECT video_id FROM videos")["video_id"])
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
-            "of videos in the catalogue": len(listed & set(rows["video_id"])),
+            "of videos in the catalogue": len(set(known.values()) & set(rows["video_id"])),
         }
     )

@@ -9,6 +9,7 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from gap_assets.partitions import register_videos
 from gap_assets.runs import dagster_variables, open_instance
 from gap_assets_tests.faults import kills
+from gap_assets_tests.faults.served import request_backfill
 from gap_assets_tests.services import free_port
 
 
@@ -21,7 +22,7 @@ def test_a_backfill_waits_for_a_code_server_that_is_not_up_yet(settings, monkeyp
         create_test_daemon_workspace_context(nobody, instance) as workspace,
     ):
         register_videos(instance, ["a"])
-        backfill_id = kills.request_backfill(instance, settings)
+        backfill_id = request_backfill(instance, settings)
         list(execute_backfill_iteration(workspace, logging.getLogger(__name__)))
         assert instance.get_backfill(backfill_id).status == BulkActionStatus.REQUESTED
 

@@ -80,7 +80,7 @@ def name_videos(paths: list[Path], *, directory: Path, known: Mapping[str, str])
     The id is the file's stem where that is a plain name, as for ActivityNet's `v_…`. Characters
     that Dagster's partition selections or shells treat specially become `_`; such a name, and one
     that another file has already, ends in a hash of the path, so that ids never change as files
-    come and go.
+    come and go and no two files ever share one.
 
     Args:
         paths: The files.
@@ -95,8 +95,10 @@ def name_videos(paths: list[Path], *, directory: Path, known: Mapping[str, str])
         stem = unicodedata.normalize("NFC", path.stem)
         name = re.sub(r"[^\w-]+", "_", stem).strip("_-")[:80]
         if name != stem or name in taken:
-            relative = os.fsencode(path.relative_to(directory))
-            name = f"{name or 'video'}-{hashlib.sha256(relative).hexdigest()[:8]}"
+            short = name or "video"
+            name = f"{short}-{_digest(path.relative_to(directory))}"
+            if name in taken:  # of another folder, which may have been this one before it moved
+                name = f"{short}-{_digest(path.absolute())}"
         ids[path] = name
         taken.add(name)
     return ids
@@ -135,8 +137,8 @@ def describe_videos(
 
     Args:
         directory: The folder.
-        known: The rows of the last time. A file of the same size and modification time keeps its
-            row, and so does one of another folder; a file that is gone becomes unreadable.
+        known: The rows of the last time, of other folders too. A file of the same size and
+            modification time keeps its row; a file that is gone becomes unreadable.
         excluded: Videos that a person leaves out, and why. They keep their rows, as unreadable.
 
     Returns:
@@ -149,21 +151,19 @@ def describe_videos(
     paths = find_videos(directory)
     known_ids = {path: str(row["video_id"]) for path, row in known.items()}
     ids = name_videos(paths, directory=directory, known=known_ids)
+    present = {path_as_text(path) for path in paths}
+    ids |= {Path(path): name for path, name in known_ids.items() if path not in present}
 
     def describe(path: Path) -> dict[str, Any]:
         name = path_as_text(path)
-        row = _describe(path, before=known.get(name), processes=processes)
-        return {**row, "video_id": ids[path], "path": name}
+        before = known.get(name)
+        row = _describe(path, before=before, processes=processes)
+        told = {} if was_read(row) else before or {}
+        return {**told, **row, "video_id": ids[path], "path": name}
 
     threads = os.cpu_count() or 1
     with DecoderProcesses(limits=Limits()) as processes, ThreadPoolExecutor(threads) as pool:
-        rows = list(pool.map(describe, paths))
-    present = {path_as_text(path) for path in paths}
-    for path, row in known.items():
-        if path not in present and Path(path).exists():
-            rows.append(row)
-        elif path not in present:
-            rows.append({**row, **_unread("The file is gone.")})
+        rows = list(pool.map(describe, ids))
     for row in rows:
         if reason := (excluded or {}).get(row["video_id"]):
             row |= _unread(f"Excluded: {reason}")
@@ -196,6 +196,8 @@ def _describe(
         return row | asdict(processes.run(probe, path)) | {"status": "ok"}
     except UnreadableVideoError as error:
         return row | {"status": "unreadable", "error": str(error)}
+    except FileNotFoundError:
+        return _unread("The file is gone.")
     except OSError as error:
         return _unread(f"The file cannot be read ({error.strerror}).")
     except InterruptedDecodingError as error:
@@ -208,3 +210,7 @@ def _describe(
 def path_as_text(path: Path) -> str:
     """The path as valid text; bytes of a name that are none are escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:8]

@@ -72,7 +72,10 @@ class FrameSampling(Choice):
 
 
 class CocaModel(Choice):
-    """The CoCa that embeds frames and texts, and captions frames unless told otherwise."""
+    """The CoCa that embeds frames and texts, and captions frames unless told otherwise.
+
+    Where `precision` is `auto`, results by a CPU (fp32) and by a GPU (fp16) count as the same.
+    """
 
     free: ClassVar[frozenset[str]] = frozenset({"device", "batch_size"})
 
@@ -83,8 +86,10 @@ class CocaModel(Choice):
     batch_size: int = Field(default=64, ge=1)
 
     def determines(self) -> Any:
-        """The config, and the content of a folder of weights."""
-        return {**super().determines(), "model": _content(self.model.removeprefix("local-dir:"))}
+        """The config, and the content of local weights."""
+        chosen = super().determines()
+        model = _content(self.model.removeprefix("local-dir:"))
+        return chosen | {"model": model, "weights": _content(self.weights)}
 
 
 class Captioning(Choice):
@@ -103,6 +108,10 @@ class Captioning(Choice):
     length_penalty: float = 1.0
     temperature: float = Field(default=1.0, gt=0)
     seed: int = 0
+
+    def determines(self) -> Any:
+        """The config, and the content of local weights."""
+        return super().determines() | {"weights": _content(self.weights)}
 
 
 class CaptionFilter(Choice):
@@ -193,11 +202,13 @@ def default_fingerprints(settings: Settings) -> dict[str, str]:
     return {asset: settings_fingerprint(asset, choices.__getitem__) for asset in STEPS}
 
 
-def _content(model: str) -> Any:
-    """What identifies a model: its name, or for a folder of weights what is in it."""
-    folder = Path(model)
-    if not folder.is_dir():
+def _content(model: str | None) -> Any:
+    """What identifies a model: its name, or for a folder or a file of weights what is in it."""
+    folder = Path(model or "")
+    if model is None or not folder.exists():
         return model
+    if folder.is_file():
+        return folder.stat().st_size, folder.stat().st_mtime_ns
     listing = folder / "SHA256SUMS"
     if listing.is_file():
         lines = listing.read_text(encoding="utf-8", errors="backslashreplace").splitlines()

@@ -182,7 +182,7 @@ def query(
 
 @app.command()
 def compact(data: Data) -> None:
-    """Merge the small files of a DuckLake warehouse; others may read and write meanwhile."""
+    """Merge the small files of a DuckLake warehouse; others read and write meanwhile, in turns."""
     from gap_assets.warehouse.store import Warehouse
 
     with one_sentence():
@@ -236,8 +236,9 @@ def dev(data: Data, port: Annotated[int, typer.Option()] = 3000) -> None:
     """Open the Dagster UI on this data folder, with the daemon that runs backfills."""
     from gap_assets.runs import dagster_variables, open_instance
 
-    settings = Settings(data=data.absolute())
-    open_instance(settings).dispose()
+    with one_sentence():
+        settings = Settings(data=data.absolute())
+        open_instance(settings).dispose()
     command = ["dagster", "dev", "-m", "gap_assets.definitions", "-p", str(port)]
     binary = Path(sys.executable).with_name("dagster")
     os.execve(binary, command, os.environ | dagster_variables(settings))  # noqa: S606
@@ -245,13 +246,16 @@ def dev(data: Data, port: Annotated[int, typer.Option()] = 3000) -> None:
 
 def _run(data: Path, **values: Any) -> None:
     from gap_assets.progress import listening
-    from gap_assets.runs import run_everything
 
     # Libraries remark on the root logger, for instance that an untrained network is untrained.
     logging.getLogger().setLevel(logging.ERROR)
     logging.getLogger("gap_assets").setLevel(logging.WARNING)
     with one_sentence():
         settings = remember(data, **values)
+        # What an asset needs of a machine is defined by the process's own settings.
+        os.environ["GAP_DATA"] = str(settings.data)
+        from gap_assets.runs import run_everything
+
         with progress_bars() as listener, listening(listener):
             run_everything(settings)
         print_headlines(settings)

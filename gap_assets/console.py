@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gap_assets.estimate import Estimate
 
-console = Console()
+console = Console(emoji=False)
 
 HEADLINES = {
     "centroid_gap": "modality gap (distance of the centroids)",
@@ -72,8 +72,8 @@ def print_headlines(settings: Settings) -> None:
     if failed:
         console.print(f"{failed} videos failed; the table failures says why.")
     print_warning(settings)
-    console.print(f"report     {settings.report / 'report.html'}", soft_wrap=True)
-    console.print(f"warehouse  {settings.warehouse}", soft_wrap=True)
+    console.print(f"report     {settings.report / 'report.html'}", markup=False, soft_wrap=True)
+    console.print(f"warehouse  {settings.warehouse}", markup=False, soft_wrap=True)
 
 
 def print_warning(settings: Settings) -> None:
@@ -111,7 +111,7 @@ def interval(low: float | None, high: float | None) -> str:
 
 def print_rows(rows: "pl.DataFrame") -> None:
     """Prints all rows and columns; whatever a cell holds is shown as text."""
-    table = Table(*(escape(name) for name in rows.columns))
+    table = Table(*(escape(printable(name)) for name in rows.columns))
     for row in rows.iter_rows():
         table.add_row(*(escape(_text(cell)) for cell in row))
     console.print(table)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from gap_assets.catalogue import find_videos
+from gap_assets.choices import GapStatistics
 from gap_assets.profiles import PROFILES, Profile
 from gap_assets.settings import Settings
 from gap_assets.video.container import UnreadableVideoError, open_video
@@ -33,7 +34,6 @@ TRIED_FRAMES = 120  # of one of them
 TRIED_AT_ONCE = 16  # a chunk of a run
 ENOUGH_VIDEOS = 20  # in the ledger, made with today's settings
 EVENTS_S = 0.05  # Dagster's own CPU seconds for the assets of a video (benchmarks/pipeline.py)
-CONTROL_NETWORKS, CONTROL_VIDEOS = 5, 500
 
 PER_FRAME = ("frames", "frame_captions")
 PER_VIDEO = ("video_summaries", "text_embeddings")
@@ -208,6 +208,8 @@ def _from_ledger(
     frames = sum(video.frames for video in videos)
     seconds = {asset: made[asset]["per_row"] * frames for asset in PER_FRAME}
     seconds["frames"] /= _cores()
+    # At most, for the controls write no captions.
+    seconds["untrained_embeddings"] = made["frame_captions"]["per_row"] * _control_frames(videos)
     return seconds | {asset: made[asset]["per_video"] * len(videos) for asset in PER_VIDEO}
 
 
@@ -254,14 +256,20 @@ def _from_trial(
     started = time.monotonic()
     embed_texts(coca, [s.text for s in summaries] + [t for part in captions for t in part])
     read = (time.monotonic() - started) / TRIED_AT_ONCE
-    controls = sum(video.frames for video in videos[:CONTROL_VIDEOS]) * CONTROL_NETWORKS
     return {
         "frames": decoding / _cores(),
         "frame_captions": described * frames,
         "video_summaries": summarized * len(videos),
         "text_embeddings": read * len(videos),
-        "untrained_embeddings": embedded * controls,
+        "untrained_embeddings": embedded * _control_frames(videos),
     }
+
+
+def _control_frames(videos: Sequence[Outline]) -> int:
+    """Frames that the untrained networks see, all of them together."""
+    controls = GapStatistics()
+    seen = sum(video.frames for video in videos[: controls.untrained_videos])
+    return seen * controls.untrained_seeds
 
 
 def _cores() -> int:

@@ -38,9 +38,9 @@ def read_report_inputs(
         " count(*) FILTER (status = 'unreadable') AS unreadable FROM videos"
     ).row(0, named=True)
     texts: dict[str, dict[str, str]] = {}
-    for video, source, text, _ in warehouse.read(TEXTS, videos=corpus.video_ids).iter_rows():
-        if source == "captions":
-            continue  # Of all frames: the filtered ones say the same on less paper.
+    # Not the captions of all frames: the filtered ones say the same on less paper.
+    shown = f"FROM ({TEXTS}) WHERE source <> 'captions' ORDER BY video_id, source, position"
+    for video, source, text, _ in warehouse.read(shown, videos=corpus.video_ids).iter_rows():
         of_source = texts.setdefault(source, {})
         of_source[video] = f"{of_source[video]} · {text}" if video in of_source else text
 

@@ -8,6 +8,7 @@ config (`gap_assets.resources`), which starts from these values.
 import json
 import os
 import re
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,10 @@ URL = re.compile("ducklake:|[a-z0-9]+://")
 SECRET = re.compile(r"password\s*=|://[^/?#]*:[^/?#]*@", re.IGNORECASE)
 
 
+class SettingsFileError(Exception):
+    """The data folder's file cannot be read."""
+
+
 def data_directory() -> Path:
     """The folder that everything is written to: `GAP_DATA`, by default `data`."""
     return Path(os.environ.get("GAP_DATA", "data")).absolute()
@@ -47,7 +52,7 @@ class Settings(BaseSettings):
     models: ProfileName = "embedded"
     videos: Path | None = None
     captions: Path | None = None
-    frames_per_second: float = Field(default=1.0, gt=0)
+    frames_per_second: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     prompt: Annotated[str, AfterValidator(check_prompt)] | None = None
     videos_per_run: int = Field(default=256, ge=1)
     executor: Literal["in_process", "multiprocess", "ray", "k8s"] = "in_process"
@@ -65,8 +70,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over `GAP_*` variables, and those over the file."""
         home = Path(init_settings().get("data") or data_directory())
-        file = TomlConfigSettingsSource(settings_cls, toml_file=home / SETTINGS_FILE)
-        return init_settings, env_settings, file
+        return init_settings, env_settings, _remembered(home)
 
     @field_validator("warehouse", "warehouse_files")
     @classmethod
@@ -104,18 +108,27 @@ def remember(data: Path, **values: Any) -> Settings:
         **values: Fields of `Settings`; None leaves a field as it is.
 
     Returns:
-        The settings that now hold for the folder.
+        The settings that now hold for the folder; what was given wins over `GAP_*` variables.
 
     Raises:
+        SettingsFileError: If the file is no TOML.
         pydantic.ValidationError: If a value is not allowed.
         DiskFullError: If there is no space left.
     """
     data = data.absolute()
-    path = data / SETTINGS_FILE
-    stored = TomlConfigSettingsSource(Settings, toml_file=path)()
-    stored |= {name: value for name, value in values.items() if value is not None}
+    given = {name: value for name, value in values.items() if value is not None}
+    stored = _remembered(data)() | given
     Settings(data=data, **stored)
     # A JSON scalar, left unescaped, is a TOML scalar.
     scalars = {k: json.dumps(v, default=str, ensure_ascii=False) for k, v in stored.items()}
-    write_atomically(path, "".join(f"{k} = {v}\n" for k, v in scalars.items()).encode())
-    return Settings(data=data)
+    text = "".join(f"{k} = {v}\n" for k, v in scalars.items())
+    write_atomically(data / SETTINGS_FILE, text.encode())
+    return Settings(data=data, **given)
+
+
+def _remembered(data: Path) -> TomlConfigSettingsSource:
+    path = data / SETTINGS_FILE
+    try:
+        return TomlConfigSettingsSource(Settings, toml_file=path)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsFileError(f"{path} is no TOML ({error}); mend that line.") from error

@@ -142,7 +142,7 @@ def materialize_stages(
         context.log.info(tally.summary())
     for asset, asset_plan in plans.items():
         numbers = add_partition_numbers(context, asset, videos, warehouse=warehouse)
-        blocked = set(asset_plan.blocked) - _failed_inputs(asset_plan, warehouse)
+        blocked = set(asset_plan.blocked) - _left_out(asset_plan, warehouse)
         if blocked:
             raise _waiting(asset, sorted(blocked))
         skipped = {"videos skipped (current)": len(asset_plan.current)}
@@ -206,14 +206,21 @@ def _computed(
         )
         failed = {video for video, error in results.failures.items() if not error.final}
         videos = [video for video in videos if video not in failed]
+        if not videos:
+            return
 
 
-def _failed_inputs(asset_plan: Plan, warehouse: Warehouse) -> set[str]:
-    """The blocked videos whose inputs were tried and failed; they stay out of the result."""
+def _left_out(asset_plan: Plan, warehouse: Warehouse) -> set[str]:
+    """The blocked videos that stay out of the result.
+
+    Their inputs were tried and failed, or the catalogue does not know them: partitions are never
+    taken away, and data folders that share an instance share them.
+    """
     if not asset_plan.blocked:
         return set()
     rows = warehouse.read(
-        "SELECT DISTINCT video_id FROM failures WHERE video_id IN (FROM given)",
+        "SELECT video_id FROM given WHERE video_id IN (SELECT video_id FROM failures)"
+        " OR (EXISTS (FROM videos) AND video_id NOT IN (SELECT video_id FROM videos))",
         videos=asset_plan.blocked,
     )
     return set(rows["video_id"])

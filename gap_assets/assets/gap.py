@@ -52,7 +52,7 @@ def untrained_embeddings(
             context.log.info(f"untrained network {seed + 1} of {statistics.untrained_seeds}")
             parts.append(
                 embed_untrained(
-                    coca.load(seed=seed),
+                    coca.untrained(seed=seed),
                     store,
                     encoder=f"untrained-{seed}",
                     videos=statistics.untrained_videos,
@@ -142,11 +142,16 @@ def gap_report(
         write_report(inputs, directory)
         return {}, {"videos": len(inputs.video_ids), "warnings": len(inputs.warnings)}
 
-    page = directory / "report.html"
+    page, picture = directory / "report.html", directory / "preview.png"
+    files = page, picture, page.with_suffix(".json")
+
+    def made() -> bool:
+        return all(file.exists() for file in files)
+
     result = materialize_whole(
-        context, "gap_report", compute, warehouse=store, config=config, made=page.exists
+        context, "gap_report", compute, warehouse=store, config=config, made=made
     )
-    preview = base64.b64encode((directory / "preview.png").read_bytes()).decode()
+    preview = base64.b64encode(picture.read_bytes()).decode()
     shown: dict[str, Any] = {
         "report": dg.MetadataValue.url(page.absolute().as_uri()),
         "report file": dg.MetadataValue.path(page),

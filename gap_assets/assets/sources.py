@@ -27,13 +27,17 @@ def videos(
     """
     started = time.monotonic()
     store = warehouse.open()
-    known = {row["path"]: row for row in store.read("SELECT * FROM videos").to_dicts()}
+    before = store.read("SELECT * FROM videos")
+    known = {row["path"]: row for row in before.to_dicts()}
     excluded = read_exclusions(Path(sources.excluded))
     rows = describe_videos(Path(sources.videos), known=known, excluded=excluded)
+    # The others may have got another status meanwhile, by a run that decoded them.
+    changed = rows.join(before, on=rows.columns, how="anti", nulls_equal=True)
     commit_whole(
         store,
         "videos",
-        {"videos": rows},
+        {"videos": changed},
+        where={"video_id": changed["video_id"].to_list()},
         hashes=dict(rows.select("video_id", "content_hash").iter_rows()),
         run_id=context.run_id,
         seconds=time.monotonic() - started,

@@ -163,6 +163,8 @@ def _closed_form(
 
 
 def _control_rows(controls: Mapping[str, Sources], plan: Plan) -> Iterator[MetricRow]:
+    # Those of the few videos that the controls see may all lack this text.
+    controls = {name: control for name, control in controls.items() if plan.text in control.texts}
     for encoder, control in controls.items():
         found = _closed_form(control.videos[plan.video], control.texts[plan.text], plan)
         yield from _rows(encoder, plan.video, plan.text, found)

@@ -19,26 +19,29 @@ T = TypeVar("T")
 class CocaModel(choices.CocaModel, dg.ConfigurableResource):  # type: ignore[type-arg]
     """The CoCa that embeds frames and texts, and captions frames unless told otherwise."""
 
-    def load(self, *, weights: str | None = None, seed: int | None = None) -> "Coca":
+    def load(self, *, weights: str | None = None) -> "Coca":
         """The model, loaded once per process.
 
         Args:
             weights: Another tag than the resource's own.
-            seed: Gives random weights instead of trained ones.
         """
+        tag = weights or self.weights
+        key = (self.model, tag, self.precision, self.device)
+        return _resident(key, lambda: self._load(tag))
+
+    def untrained(self, *, seed: int) -> "Coca":
+        """The same architecture with random weights, for as long as the caller holds it."""
+        return self._load(None, seed=seed)
+
+    def _load(self, weights: str | None, *, seed: int | None = None) -> "Coca":
         from gap_assets.coca.model import load_coca
 
-        tag = None if seed is not None else (weights or self.weights)
-        key = (self.model, tag, self.precision, self.device, seed)
-        return _resident(
-            key,
-            lambda: load_coca(
-                model=self.model,
-                weights=tag,
-                device=self.device,
-                precision=self.precision,
-                seed=seed,
-            ),
+        return load_coca(
+            model=self.model,
+            weights=weights,
+            device=self.device,
+            precision=self.precision,
+            seed=seed,
         )
 
     def logit_scale(self) -> float:

@@ -80,7 +80,7 @@ def _patiently(open_file: Callable[[], T], path: Path, *, patience_s: float) -> 
         try:
             return open_file()
         except duckdb.IOException as error:
-            if "lock" not in str(error):
+            if "Could not set lock" not in str(error):
                 raise WarehouseError(
                     f"{path} cannot be opened as a DuckDB file ({error}); restore it from"
                     " a backup or move it away to start anew."

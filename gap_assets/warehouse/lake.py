@@ -50,6 +50,8 @@ COMPACTION = (
 # Other functions of a FROM clause read files or send SQL to Postgres.
 HARMLESS_FUNCTIONS = {"generate_series", "range", "unnest"}
 
+METADATA = "__ducklake_metadata"  # So begins the name under which DuckLake attaches its catalogue.
+
 _numbers = count()
 
 
@@ -105,17 +107,20 @@ def confined(url: str) -> Iterator[duckdb.DuckDBPyConnection]:
 def refuse_escapes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Refuses SQL that is more than one question to the tables.
 
-    A read-only lake would still let `COPY` write among its files and `postgres_scan` read another
-    database.
+    A read-only lake would still let `COPY` write among its files, `postgres_scan` read another
+    database, and the lake's metadata show every table beside the catalogue.
 
     Raises:
-        WarehouseError: If it is no SELECT, or uses a function that reaches outside.
+        WarehouseError: If it is no SELECT, or uses a function or a database that reaches outside.
     """
-    functions: set[str] = set()
+    used: set[str] = set()
 
     def collect(node: dict[str, Any]) -> dict[str, Any]:
         if node.get("type") == "TABLE_FUNCTION":
-            functions.add(node["function"]["function_name"].lower())
+            used.add(node["function"]["function_name"].lower())
+        if node.get("type") == "BASE_TABLE":
+            places = node["catalog_name"].lower(), node["schema_name"].lower()
+            used.update(place for place in places if place.startswith(METADATA))
         return node
 
     [[parsed]] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
@@ -124,19 +129,17 @@ def refuse_escapes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise WarehouseError(tree["error_message"])
     if len(tree["statements"]) != 1:
         raise WarehouseError("Ask one question at a time: the SQL has several statements.")
-    if refused := functions - HARMLESS_FUNCTIONS:
+    if refused := used - HARMLESS_FUNCTIONS:
         raise WarehouseError(f"{' and '.join(sorted(refused))} cannot be used in a query here.")
 
 
-def compact(connection: duckdb.DuckDBPyConnection, *, keep_s: float) -> None:
-    """Merges the small files of many commits, and removes files that only old snapshots need.
+def compaction(*, keep_s: float) -> list[str]:
+    """Statements that merge the small files of many commits, and remove what nobody needs.
 
     Args:
-        connection: One that may write.
-        keep_s: How old these must be, in seconds, for someone may still read them.
+        keep_s: How old a file of old snapshots must be, in seconds, for someone may still read it.
     """
-    for call in COMPACTION:
-        connection.execute(f"CALL {call.format(keep=float(keep_s))}")
+    return [f"CALL {call.format(keep=float(keep_s))}" for call in COMPACTION]
 
 
 def exists(url: str) -> bool:

@@ -190,6 +190,7 @@ def commit_whole(
     asset: str,
     rows: Mapping[str, pl.DataFrame],
     *,
+    where: Mapping[str, Sequence[str]] | None = None,
     hashes: Mapping[str, str] | Mapping[None, str],
     settings: str = "",
     run_id: str,
@@ -200,7 +201,8 @@ def commit_whole(
     Args:
         warehouse: The warehouse.
         asset: The asset.
-        rows: All rows of its tables.
+        rows: The new rows of its tables.
+        where: Which old rows they replace, as for `replace_rows`; None: all.
         hashes: For a root, each video's hash; else `{None: hash}`.
         settings: The fingerprint of the asset's settings.
         run_id: The Dagster run.
@@ -220,7 +222,7 @@ def commit_whole(
 
     def work(connection: duckdb.DuckDBPyConnection) -> None:
         for table, frame in rows.items():
-            replace_rows(connection, table, frame, where={})
+            replace_rows(connection, table, frame, where=where or {})
         replace_rows(connection, "materializations", ledger, where={"asset": [asset]})
 
     warehouse.write(work)

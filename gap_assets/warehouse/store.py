@@ -62,27 +62,6 @@ class Warehouse:
             yield connection
             connection.execute("COMMIT")
 
-    def replace(
-        self, rows: Mapping[str, pl.DataFrame], *, where: Mapping[str, Sequence[Any]]
-    ) -> None:
-        """Replaces rows of several tables in one transaction.
-
-        Args:
-            rows: The new rows by table; the columns are matched by name. An empty frame inserts
-                nothing, so the old rows just go.
-            where: Which old rows go: column name to the values that are replaced. A table must
-                have all of these columns. Empty: all rows of the tables.
-
-        Raises:
-            WarehouseError: If the embeddings are of another size than the warehouse's.
-        """
-
-        def work(connection: duckdb.DuckDBPyConnection) -> None:
-            for table, frame in rows.items():
-                replace_rows(connection, table, frame, where=where)
-
-        self.write(work)
-
     def write(self, work: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
         """Does some work in one transaction; again if the Postgres of a lake went away meanwhile.
 
@@ -150,18 +129,23 @@ class Warehouse:
                 raise WarehouseError("The statement returns no rows; ask with SELECT.") from error
             except duckdb.Error as error:
                 raise WarehouseError(str(error)) from error
+            except pl.exceptions.PolarsError as error:
+                raise WarehouseError(
+                    f"A column is of a type that has no place in a table of values ({error});"
+                    " cast it to VARCHAR."
+                ) from error
 
     def compact(self, *, keep_s: float = 86_400.0) -> None:
         """Merges the small files that commits to a lake leave; a single file is just tidied up.
 
+        Others may write between the steps.
+
         Args:
             keep_s: How long what others may still be reading is kept, in seconds.
         """
-        with self._alone() as connection:
-            if self.is_lake:
-                lake.compact(connection, keep_s=keep_s)
-            else:
-                connection.execute("CHECKPOINT")
+        for statement in lake.compaction(keep_s=keep_s) if self.is_lake else ["CHECKPOINT"]:
+            with self._alone() as connection:
+                connection.execute(statement)
 
     def _patiently(
         self,
@@ -212,7 +196,18 @@ def replace_rows(
     *,
     where: Mapping[str, Sequence[Any]],
 ) -> None:
-    """Replaces rows of one table within the caller's transaction (see `Warehouse.replace`)."""
+    """Replaces rows of one table within the caller's transaction.
+
+    Args:
+        connection: The transaction.
+        table: One of `schema.TABLES`.
+        rows: The new rows; the columns are matched by name. An empty frame inserts nothing, so the
+            old rows just go.
+        where: Which old rows go: column name to the values that are replaced. Empty: all.
+
+    Raises:
+        WarehouseError: If the embeddings are of another size than the warehouse's.
+    """
     if table not in TABLES:
         raise ValueError(f"{table} is not a table of the warehouse")  # Names below are ours.
     if holds_embeddings(table) and not _has_table(connection, table):

@@ -1,5 +1,6 @@
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -42,6 +43,18 @@ def test_ids_are_unique_stable_and_safe(tmp_path_factory, stems):
     known = {str(path): name for path, name in ids.items()}
     later = [*reversed(paths), directory / "new" / paths[0].name]
     assert ids.items() <= name_videos(later, directory=directory, known=known).items()
+
+
+def test_files_of_other_folders_never_share_an_id():
+    known = {}
+    for folder in ("/a", "/b", "/c"):
+        paths = [Path(folder, name) for name in ("my film.mp4", "plain.mp4")]
+        known |= {
+            str(path): name
+            for path, name in name_videos(paths, directory=Path(folder), known=known).items()
+        }
+    assert len(set(known.values())) == 6
+    assert known["/a/plain.mp4"] == "plain"
 
 
 def test_a_stem_names_a_video_if_it_is_of_one_file(tmp_path):
@@ -106,7 +119,7 @@ def test_what_cannot_be_opened_is_a_row_until_it_can(world, tmp_path):
     link = tmp_path / "link.mp4"
     link.symlink_to(tmp_path / "not there")
     first = describe_videos(tmp_path, known={})
-    assert first["error"].to_list() == ["The file cannot be read (No such file or directory)."]
+    assert first["error"].to_list() == ["The file is gone."]
     assert first["content_hash"].null_count() == 0
     shutil.copy(world / "world-0000.mp4", tmp_path / "not there")
     assert describe_videos(tmp_path, known=rows_of(first))["status"].to_list() == ["ok"]
@@ -162,3 +175,20 @@ def test_a_second_folder_is_added_to_the_first(world, tmp_path):
     both = describe_videos(videos, known=rows_of(first))
     assert both["status"].to_list() == ["ok"] * 6
     assert set(first["video_id"]) < set(both["video_id"])
+
+
+def test_the_rows_of_another_folder_follow_its_files(world, tmp_path):
+    first, second = (shutil.copytree(world, tmp_path / name) for name in ("first", "second"))
+    rows = describe_videos(first, known={})
+    rows = describe_videos(second, known=rows_of(rows), excluded={"world-0000": "private"})
+    first.rename(tmp_path / "unmounted")
+    rows = describe_videos(second, known=rows_of(rows))
+    errors = rows.filter(status="unreadable")
+    assert errors["error"].to_list() == ["The file is gone."] * 5
+    assert errors["codec"].to_list()[1:] == ["h264"] * 4  # what was known of them
+    (tmp_path / "unmounted").rename(first)
+    shutil.copy(first / "world-0001.mp4", first / "world-0002.mp4")
+    rows = describe_videos(second, known=rows_of(rows))
+    assert rows["status"].to_list() == ["ok"] * 10
+    digests = dict(rows.select("path", "content_hash").iter_rows())
+    assert digests[f"{first}/world-0001.mp4"] == digests[f"{first}/world-0002.mp4"]

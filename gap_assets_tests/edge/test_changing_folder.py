@@ -7,7 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from gap_assets.assets import sources
 from gap_assets.build import build_definitions
+from gap_assets.catalogue import describe_videos
 from gap_assets.runs import QUIET, open_instance
 from gap_assets.settings import remember
 from gap_assets.standing import current_standing
@@ -80,6 +82,47 @@ def test_what_changed_since_it_was_listed_fails_alone_and_is_mended_by_the_next_
     listing = warehouse.read("SELECT path, content_hash FROM videos WHERE status = 'ok'")
     for path, digest in listing.iter_rows():
         assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == digest
+
+
+def test_a_chunk_of_nothing_but_videos_to_try_again_ends_the_run_well(settings, folder):
+    run(settings, "catalogue")
+    run(settings, "per_video")
+    changed = folder / "world-0000.mp4"
+    shutil.copy(folder / "world-0004.mp4", changed)
+    run(settings, "catalogue")
+    changed.unlink()
+    run(settings, "per_video")
+    assert "changed or went away" in failures(settings)["world-0000"]
+    counts = current_standing(settings).counts()
+    assert counts["text_embeddings"]["current"] == 4
+
+
+def test_a_partition_that_the_catalogue_does_not_know_takes_no_neighbours_along(settings, folder):
+    run(settings, "catalogue")
+    Path(settings.warehouse).unlink()
+    (folder / "world-0002.mp4").unlink()
+    run(settings, "catalogue")
+    run(settings, "per_video")
+    counts = current_standing(settings).counts()
+    assert counts["video_summaries"] == {"current": 4}
+
+
+def test_what_decoding_finds_out_while_the_catalogue_is_read_stays(settings, monkeypatch):
+    run(settings, "catalogue")
+    warehouse = Warehouse(path=settings.warehouse)
+
+    def describe(*args, **more):
+        rows = describe_videos(*args, **more)
+        damaged = "UPDATE videos SET status = 'damaged' WHERE video_id = 'world-0001'"
+        with warehouse.transaction() as connection:
+            connection.execute(damaged)
+        return rows
+
+    monkeypatch.setattr(sources, "describe_videos", describe)
+    run(settings, "catalogue")
+    found = warehouse.read("SELECT video_id FROM videos WHERE status = 'damaged'")
+    assert found["video_id"].to_list() == ["world-0001"]
+    assert len(warehouse.read("FROM videos")) == 5
 
 
 def test_a_limit_that_is_raised_lets_a_video_in(settings):

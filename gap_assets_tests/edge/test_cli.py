@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from gap_assets.cli import app
 from gap_assets.settings import Settings, remember
 from gap_assets.warehouse.store import Warehouse
+from gap_assets_tests.rows import put
 
 
 def gap(*arguments: object):
@@ -19,7 +20,7 @@ def gap(*arguments: object):
 def warehouse(tmp_path):
     store = Warehouse(path=tmp_path / "data" / "gap.duckdb")
     rows = pl.DataFrame({"video_id": ["v"], "summary": ["<b>\x1b[31m[red]a; DROP TABLE frames"]})
-    store.replace({"video_summaries": rows}, where={})
+    put(store, {"video_summaries": rows}, where={})
     return store
 
 
@@ -60,9 +61,34 @@ def test_a_query_shows_texts_harmlessly(warehouse):
     assert json.loads(as_json.stdout)[0]["summary"].startswith("<b>\x1b[31m")
 
 
+def test_texts_are_shown_as_they_are(warehouse):
+    shown = gap("query", "SELECT ':heart:' AS \"\x1b[31m\", 'a' AS \"[b]\"").stdout
+    assert ":heart:" in shown
+    assert "[b]" in shown
+    assert "\x1b[31m" not in shown
+
+
+@pytest.mark.parametrize("command", ["status", "dev", "run"])
+def test_a_damaged_settings_file_is_one_sentence(command, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "gap.toml").write_text("models = embedded")
+    result = gap(command)
+    assert result.exit_code == 1
+    assert "gap.toml is no TOML" in result.stderr.replace("\n", " ")
+
+
+def test_the_settings_file_of_another_folder_does_not_matter(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GAP_DATA")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "gap.toml").write_text("models = 'of a later version'")
+    other = tmp_path / "other"
+    assert "is not a folder" in gap("run", "nowhere", "--data", other).stderr.replace("\n", " ")
+
+
 def test_status_counts_per_asset(warehouse):
     catalogue = pl.DataFrame({"video_id": ["v", "w"]})
-    warehouse.replace({"videos": catalogue}, where={})
+    put(warehouse, {"videos": catalogue}, where={})
     result = gap("status")
     assert result.exit_code == 0
     frames = next(line for line in result.stdout.splitlines() if "│ frames " in line)

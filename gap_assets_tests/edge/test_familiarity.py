@@ -6,6 +6,7 @@ import pytest
 from gap_assets.familiarity import unfamiliar_videos
 from gap_assets.profiles import PROFILES
 from gap_assets.warehouse.store import Warehouse
+from gap_assets_tests.rows import put
 
 
 @pytest.mark.parametrize(("certain", "warned"), [(["a", "b", "c"], False), (["a"], True)])
@@ -13,7 +14,7 @@ def test_uncertain_captions_are_warned_of(tmp_path, certain, warned):
     warehouse = Warehouse(path=tmp_path / "gap.duckdb")
     rows = [(video, -0.0001 if video in certain else -0.05) for video in ("a", "b", "c")]
     captions = pl.DataFrame(rows, schema=["video_id", "logprob"], orient="row")
-    warehouse.replace({"frame_captions": captions}, where={})
+    put(warehouse, {"frame_captions": captions}, where={})
     warning = unfamiliar_videos(warehouse, PROFILES["embedded"])
     assert (warning is not None) == warned
     if warning:
@@ -48,5 +49,5 @@ def test_the_embedded_models_do_not_know_other_videos(shared, tmp_path):
             rows += [(name, caption.logprob) for caption in batch.captions]
     warehouse = Warehouse(path=tmp_path / "gap.duckdb")
     captions = pl.DataFrame(rows, schema=["video_id", "logprob"], orient="row")
-    warehouse.replace({"frame_captions": captions}, where={})
+    put(warehouse, {"frame_captions": captions}, where={})
     assert "4 of 4 videos" in unfamiliar_videos(warehouse, profile)

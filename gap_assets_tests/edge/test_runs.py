@@ -24,6 +24,7 @@ from gap_assets.settings import Settings, remember
 from gap_assets.standing import current_standing
 from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
+from gap_assets_tests.rows import put
 
 PER_VIDEO_TABLES = {
     "frames": "video_id, frame_index, timestamp_s, image",
@@ -188,7 +189,7 @@ def test_a_new_and_a_broken_video_touch_no_others(made, copy_of_made, tmp_path, 
     videos = shutil.copytree(world, tmp_path / "videos")
     settings = remember(copy_of_made.data, videos=videos)
     # The catalogue knows files by their paths: in a new folder they are new files.
-    Warehouse(path=settings.warehouse).replace({"videos": pl.DataFrame()}, where={})
+    put(Warehouse(path=settings.warehouse), {"videos": pl.DataFrame()}, where={})
     (videos / "broken.mp4").write_bytes((videos / "world-0000.mp4").read_bytes()[:2000])
     shutil.copy(videos / "world-0001.mp4", videos / "another.mp4")
     run_everything(settings)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gap_assets.settings import Settings, remember
+from gap_assets.settings import Settings, SettingsFileError, remember
 
 
 def test_a_folder_remembers_and_keeps_the_rest(tmp_path):
@@ -23,6 +23,19 @@ def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
     assert Settings().models == "embedded"
 
 
+def test_what_is_given_wins_over_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAP_MODELS", "hub")
+    assert remember(tmp_path, models="embedded").models == "embedded"
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path):
+    (tmp_path / "gap.toml").write_text("models = embedded")
+    for read in (lambda: Settings(data=tmp_path), lambda: remember(tmp_path, models="hub")):
+        with pytest.raises(SettingsFileError, match=r"gap.toml is no TOML .*line 1"):
+            read()
+    assert (tmp_path / "gap.toml").read_text() == "models = embedded"
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_any_path_survives(tmp_path_factory, name):
     directory = tmp_path_factory.mktemp("data")
@@ -30,7 +43,14 @@ def test_any_path_survives(tmp_path_factory, name):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"models": "other"}, {"frames_per_second": 0}, {"prompt": "no field"}, {"unknown": 1}]
+    "wrong",
+    [
+        {"models": "other"},
+        {"frames_per_second": 0},
+        {"frames_per_second": float("inf")},
+        {"prompt": "no field"},
+        {"unknown": 1},
+    ],
 )
 def test_a_wrong_setting_is_refused_and_not_written(tmp_path, wrong):
     with pytest.raises(ValidationError):

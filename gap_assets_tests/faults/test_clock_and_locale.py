@@ -16,6 +16,7 @@ from gap_assets.settings import remember
 from gap_assets.standing import current_standing
 from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.faults.conftest import assert_same_rows, gap, said
+from gap_assets_tests.rows import put
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0"}
 
@@ -26,7 +27,7 @@ def test_the_newest_settings_are_those_of_the_last_commit_whatever_the_clock_say
         rows = [("frames", video, settings, at) for video in videos]
         columns = ["asset", "video_id", "settings", "materialized_at"]
         new = pl.DataFrame(rows, schema=columns, orient="row")
-        warehouse.replace({"materializations": new}, where={"video_id": videos})
+        put(warehouse, {"materializations": new}, where={"video_id": videos})
 
     commit(["a", "b", "c"], "old", 2026)
     commit(["b"], "new", 2020)
@@ -41,7 +42,7 @@ def test_times_are_told_in_utc_in_every_zone(tmp_path, zone):
     rows = pl.DataFrame(
         {"video_id": ["v"], "failed_at": [datetime(2026, 3, 29, 1, 30, tzinfo=UTC)]}
     )
-    Warehouse(path=tmp_path / "gap.duckdb").replace({"failures": rows}, where={})
+    put(Warehouse(path=tmp_path / "gap.duckdb"), {"failures": rows}, where={})
     done = gap("query", "--json", "SELECT failed_at FROM failures", "--data", tmp_path, TZ=zone)
     assert json.loads(done.stdout) == [{"failed_at": "2026-03-29 01:30:00+00:00"}]
 

@@ -15,6 +15,7 @@ from gap_assets.settings import Settings, remember
 from gap_assets.warehouse.store import Warehouse
 from gap_assets.world.samples import write_samples
 from gap_assets_tests.faults.conftest import assert_same_rows, gap, said
+from gap_assets_tests.rows import put
 
 
 def test_a_warehouse_keeps_every_commit_and_no_half_of_one(disk):
@@ -27,7 +28,7 @@ def test_a_warehouse_keeps_every_commit_and_no_half_of_one(disk):
         images = [chance.randbytes(chance.choice((100, 3000, 20000))) for _ in range(8)]
         rows = pl.DataFrame({"video_id": [video] * 8, "frame_index": range(8), "image": images})
         try:
-            warehouse.replace({"frames": rows}, where={"video_id": [video]})
+            put(warehouse, {"frames": rows}, where={"video_id": [video]})
             stored[video] = rows
         except DiskFullError:
             refused += 1

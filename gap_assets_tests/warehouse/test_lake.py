@@ -11,6 +11,7 @@ import pytest
 
 from gap_assets.warehouse import lake
 from gap_assets.warehouse.store import Warehouse, WarehouseError
+from gap_assets_tests.rows import put
 from gap_assets_tests.services import postgres_binaries, running_postgres
 
 pytestmark = pytest.mark.service
@@ -24,7 +25,7 @@ def captions(*videos: str) -> dict[str, pl.DataFrame]:
 @pytest.fixture
 def store(lake, tmp_path) -> Warehouse:
     warehouse = Warehouse(path=lake, files=str(tmp_path / "it's files"))
-    warehouse.replace(captions("a"), where={"video_id": ["a"]})
+    put(warehouse, captions("a"), where={"video_id": ["a"]})
     return warehouse
 
 
@@ -72,13 +73,16 @@ def test_several_processes_make_one_lake(lake, tmp_path):
         "FROM glob('/etc/*')",
         "FROM ducklake_cleanup_old_files(current_database(), cleanup_all => true)",
         "COPY frame_captions TO '{files}/main/frame_captions/new.parquet'",
+        "FROM __ducklake_metadata_lake_{number}.public.ducklake_metadata",
+        "FROM __DuckLake_metadata_lake_{number}.ducklake_metadata",
         "SELECT 1; SELECT 2",
         "CALL ducklake_expire_snapshots(current_database(), older_than => now())",
     ],
 )
 def test_a_user_query_reaches_neither_files_nor_other_databases(store, sql):
+    number = next(lake._numbers) + 1  # of the lake that the query attaches
     with pytest.raises(WarehouseError):
-        store.query(sql.format(files=store.files))
+        store.query(sql.format(files=store.files, number=number))
     asked = "SELECT unnest([video_id]) FROM frame_captions, range(1) UNION FROM (VALUES ('b'))"
     assert sorted(store.query(asked).to_series()) == ["a", "b"]
 
@@ -86,7 +90,7 @@ def test_a_user_query_reaches_neither_files_nor_other_databases(store, sql):
 def test_compacting_keeps_the_rows_and_leaves_few_files(store):
     for i in range(30):
         videos = [f"v{i}", "again"]
-        store.replace(captions(*videos), where={"video_id": videos})
+        put(store, captions(*videos), where={"video_id": videos})
     before = store.read("FROM frame_captions ORDER BY ALL")
     files = Path(store.files)
     assert len([*files.rglob("*.parquet")]) > 60
@@ -119,7 +123,7 @@ def test_commits_and_questions_outlast_restarts_of_postgres(tmp_path, monkeypatc
         def work() -> list[int]:
             counts = []
             for video in videos:
-                store.replace(captions(video), where={"video_id": [video]})
+                put(store, captions(video), where={"video_id": [video]})
                 counts.append(store.read("SELECT count(*) FROM frame_captions").item())
             return counts
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from gap_assets.warehouse.store import Warehouse, WarehouseError
+from gap_assets_tests.rows import put
 
 
 def captions(*rows: tuple[str, int, str]) -> pl.DataFrame:
@@ -23,31 +24,32 @@ def embeddings(video: str, size: int) -> pl.DataFrame:
 
 def test_replacing_a_video_leaves_the_others(warehouse):
     both = captions(("a", 0, "one"), ("a", 1, "two"), ("b", 0, "three"))
-    warehouse.replace({"frame_captions": both}, where={"video_id": ["a", "b"]})
-    warehouse.replace({"frame_captions": captions(("a", 0, "new"))}, where={"video_id": ["a"]})
+    put(warehouse, {"frame_captions": both}, where={"video_id": ["a", "b"]})
+    put(warehouse, {"frame_captions": captions(("a", 0, "new"))}, where={"video_id": ["a"]})
     found = warehouse.read("SELECT video_id, caption FROM frame_captions ORDER BY ALL")
     assert found.rows() == [("a", "new"), ("b", "three")]
 
 
 def test_replacing_by_no_rows_deletes(warehouse):
     where = {"video_id": ["a"]}
-    warehouse.replace({"frame_captions": captions(("a", 0, "one"))}, where=where)
-    warehouse.replace({"frame_captions": pl.DataFrame()}, where=where)
+    put(warehouse, {"frame_captions": captions(("a", 0, "one"))}, where=where)
+    put(warehouse, {"frame_captions": pl.DataFrame()}, where=where)
     assert warehouse.read("FROM frame_captions").is_empty()
 
 
 def test_columns_are_matched_by_name(warehouse):
     swapped = captions(("a", 0, "one")).select("caption", "frame_index", "video_id")
-    warehouse.replace({"frame_captions": swapped}, where={"video_id": ["a"]})
+    put(warehouse, {"frame_captions": swapped}, where={"video_id": ["a"]})
     assert warehouse.read("SELECT caption FROM frame_captions").item() == "one"
 
 
 def test_a_failing_transaction_changes_nothing(warehouse):
     where = {"video_id": ["a"]}
-    warehouse.replace({"frame_captions": captions(("a", 0, "one"))}, where=where)
+    put(warehouse, {"frame_captions": captions(("a", 0, "one"))}, where=where)
     unknown_column = captions(("a", 0, "two")).with_columns(surprise=pl.lit(1))
     with pytest.raises(Exception, match="does not have a column"):
-        warehouse.replace(
+        put(
+            warehouse,
             {"frame_captions": captions(("a", 0, "two")), "video_summaries": unknown_column},
             where=where,
         )
@@ -56,21 +58,21 @@ def test_a_failing_transaction_changes_nothing(warehouse):
 
 def test_texts_are_data(warehouse):
     text = "'); DROP TABLE frames; --\x1b[31m<script>"
-    warehouse.replace({"frame_captions": captions((text, 0, text))}, where={"video_id": [text]})
+    put(warehouse, {"frame_captions": captions((text, 0, text))}, where={"video_id": [text]})
     assert (
         warehouse.read("SELECT caption FROM frame_captions WHERE video_id = ?", text).item() == text
     )
 
 
 def test_embeddings_of_another_size_are_refused_with_both_sizes(warehouse):
-    warehouse.replace({"frame_embeddings": embeddings("a", 4)}, where={"video_id": ["a"]})
+    put(warehouse, {"frame_embeddings": embeddings("a", 4)}, where={"video_id": ["a"]})
     for table in ("frame_embeddings", "text_embeddings"):
         with pytest.raises(WarehouseError, match="4 dimensions and the model gives 5"):
-            warehouse.replace({table: embeddings("b", 5)}, where={"video_id": ["b"]})
+            put(warehouse, {table: embeddings("b", 5)}, where={"video_id": ["b"]})
 
 
 def test_embeddings_come_back_as_arrays(warehouse):
-    warehouse.replace({"frame_embeddings": embeddings("a", 4)}, where={"video_id": ["a"]})
+    put(warehouse, {"frame_embeddings": embeddings("a", 4)}, where={"video_id": ["a"]})
     for condition, rows in (("true", 1), ("false", 0)):
         found = warehouse.read_embeddings(f"FROM frame_embeddings WHERE {condition}")
         assert len(found["embedding"].to_numpy()) == rows
@@ -87,7 +89,7 @@ def test_every_type_comes_back_as_it_went(warehouse):
     moment = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
     failures = pl.DataFrame({"video_id": texts, "failed_at": [moment, None, moment]})
     rows = {"reference_captions": references, "frames": frames, "failures": failures}
-    warehouse.replace(rows, where={"video_id": texts})
+    put(warehouse, rows, where={"video_id": texts})
     for table, frame in rows.items():
         found = warehouse.read(f"SELECT {', '.join(frame.columns)} FROM {table} ORDER BY video_id")
         assert found.rows() == frame.sort("video_id").rows(), table
@@ -109,7 +111,7 @@ def test_a_missing_embedding_table_is_empty(warehouse):
     ],
 )
 def test_a_user_query_can_only_read_the_warehouse(warehouse, sql):
-    warehouse.replace({"frame_captions": captions(("a", 0, "one"))}, where={"video_id": ["a"]})
+    put(warehouse, {"frame_captions": captions(("a", 0, "one"))}, where={"video_id": ["a"]})
     with pytest.raises(WarehouseError):
         warehouse.query(sql)
     assert warehouse.query("SELECT count(*) FROM frame_captions").item() == 1
@@ -127,8 +129,15 @@ def test_another_schema_version_is_refused(warehouse):
         warehouse.read("FROM frames")
 
 
+def test_a_type_without_a_place_in_a_frame_is_one_sentence(warehouse):
+    warehouse.read("FROM videos")
+    with pytest.raises(WarehouseError, match="cast it to VARCHAR"):
+        warehouse.query("SELECT now() - max(failed_at) + INTERVAL 1 month FROM failures")
+
+
 def test_a_file_that_is_no_warehouse(tmp_path):
-    warehouse = Warehouse(path=tmp_path / "gap.duckdb")
+    (tmp_path / "blocks").mkdir()  # has a "lock" in its name
+    warehouse = Warehouse(path=tmp_path / "blocks" / "gap.duckdb")
     warehouse.path.write_bytes(b"something else " * 1000)
     with pytest.raises(WarehouseError, match="cannot be opened as a DuckDB file"):
         warehouse.read("FROM frames")
@@ -166,13 +175,14 @@ WRITE = """
 import logging, sys
 import polars as pl
 from gap_assets.warehouse.store import Warehouse
+from gap_assets_tests.rows import put
 path, name, count = sys.argv[1:]
 logging.basicConfig(format="%(message)s")
 for i in range(int(count)):
     row = pl.DataFrame({"video_id": [f"{name}-{i}"], "frame_index": [0], "caption": [name]})
     where = {"video_id": [f"{name}-{i}"]}
     for _ in range(2):  # The second replaces what the first wrote.
-        Warehouse(path=path).replace({"frame_captions": row, "filtered_captions": row}, where=where)
+        put(Warehouse(path=path), {"frame_captions": row, "filtered_captions": row}, where=where)
 """
 
 
@@ -209,11 +219,11 @@ def test_many_writers_lose_nothing_and_say_what_they_wait_for(warehouse, seconds
 
 
 def test_a_writer_waits_for_another_process_and_says_for_whom(warehouse, caplog):
-    warehouse.replace({"frame_captions": captions(("a", 0, "one"))}, where={"video_id": ["a"]})
+    put(warehouse, {"frame_captions": captions(("a", 0, "one"))}, where={"video_id": ["a"]})
     holder = hold(warehouse)
     with ThreadPoolExecutor() as pool:
         rows = {"frame_captions": captions(("b", 0, "two"))}
-        writing = pool.submit(warehouse.replace, rows, where={"video_id": ["b"]})
+        writing = pool.submit(put, warehouse, rows, where={"video_id": ["b"]})
         while f"PID {holder.pid}" not in caplog.text:
             time.sleep(0.1)
         assert not writing.done()
@@ -226,9 +236,9 @@ def test_patience_ends_with_one_sentence(warehouse):
     warehouse.read("FROM frames")
     holder = hold(warehouse)
     with pytest.raises(WarehouseError, match=f"PID {holder.pid}.*close that connection"):
-        replace(warehouse, patience_s=0.2).replace({"frames": pl.DataFrame()}, where={})
+        put(replace(warehouse, patience_s=0.2), {"frames": pl.DataFrame()}, where={})
     holder.kill()
     holder.wait()
     started = time.monotonic()
-    warehouse.replace({"frames": pl.DataFrame()}, where={})
+    put(warehouse, {"frames": pl.DataFrame()}, where={})
     assert time.monotonic() - started < 20, "a killed writer goes on holding the warehouse"

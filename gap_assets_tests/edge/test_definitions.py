@@ -6,8 +6,13 @@ import dagster as dg
 import pytest
 
 from gap_assets.build import build_definitions
-from gap_assets.choices import default_fingerprints, settings_fingerprint
-from gap_assets.lineage import STEPS
+from gap_assets.choices import (
+    Captioning,
+    CocaModel,
+    default_fingerprints,
+    settings_fingerprint,
+)
+from gap_assets.lineage import STEPS, fingerprint
 from gap_assets.partitions import videos_partitions
 from gap_assets.resources import default_resources
 from gap_assets.sensors import new_videos
@@ -44,6 +49,18 @@ def test_the_standing_is_known_without_dagster_and_agrees_with_the_resources(mad
         assert default_fingerprints(settings) == {
             asset: settings_fingerprint(asset, resources.__getitem__) for asset in STEPS
         }
+
+
+@pytest.mark.parametrize("choice", [CocaModel(model="coca_ViT-L-14"), Captioning()])
+def test_a_file_of_weights_counts_by_its_content(choice, tmp_path):
+    weights = tmp_path / "weights.pt"
+    chosen = choice.model_copy(update={"weights": str(weights)})
+    fingerprints = [fingerprint(chosen.determines())]
+    for content in (b"one", b"other"):
+        weights.write_bytes(content)
+        fingerprints.append(fingerprint(chosen.determines()))
+    assert len(set(fingerprints)) == 3
+    assert fingerprint(chosen.determines()) == fingerprints[-1]
 
 
 def test_the_graph_is_the_lineage(graph):

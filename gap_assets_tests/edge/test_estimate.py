@@ -38,6 +38,9 @@ def test_speeds_come_from_the_ledger_where_it_has_enough(made, world, monkeypatc
     seconds = dict(ledger.iter_rows())
     assert found.seconds["frames"] == pytest.approx(seconds["frames"] / 2)
     assert found.seconds["frame_captions"] == pytest.approx(seconds["frame_captions"])
+    # Five networks see all frames, and at most describe them.
+    controls = found.seconds["untrained_embeddings"]
+    assert controls == pytest.approx(5 * seconds["frame_captions"])
     changed = fingerprints | {"frame_captions": "another model"}
     assert "tried" in estimate(world, settings=made, fingerprints=changed).rates
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gap_assets.build import build_definitions
 from gap_assets.runs import (
+    QUIET,
     RunFailedError,
     _range_tags,
     open_instance,
@@ -183,6 +184,29 @@ def test_a_second_run_does_nothing(made):
     after = Warehouse(path=made.warehouse).read("FROM materializations ORDER BY ALL")
     per_video = pl.col("asset").is_in(["videos", "reference_captions"]).not_()
     assert before.filter(per_video).equals(after.filter(per_video))
+
+
+def test_a_part_of_the_report_that_was_deleted_is_made_again(copy_of_made):
+    for name in ("preview.png", "report.json"):
+        (copy_of_made.report / name).unlink()
+        with open_instance(copy_of_made) as instance:
+            job = build_definitions(copy_of_made).resolve_job_def("projections_and_report")
+            report = [dg.AssetKey("gap_report")]
+            assert job.execute_in_process(QUIET, instance=instance, asset_selection=report).success
+        assert (copy_of_made.report / name).exists()
+
+
+def test_an_excluded_video_leaves_every_result_and_comes_back(copy_of_made):
+    warehouse = Warehouse(path=copy_of_made.warehouse)
+    excluded = copy_of_made.data / "excluded.txt"
+    pairs = "SELECT DISTINCT n FROM gap_metrics WHERE metric = 'paired_cosine'"
+    tables = ("frames", "frame_captions", "video_embeddings", "projections")
+    for text, left in (("world-0002 private\n", 4), ("", 5)):
+        excluded.write_text(text)
+        run_everything(copy_of_made)
+        for table in tables:
+            assert warehouse.read(f"SELECT count(DISTINCT video_id) FROM {table}").item() == left
+        assert warehouse.read(pairs)["n"].max() == left
 
 
 def test_a_new_and_a_broken_video_touch_no_others(made, copy_of_made, tmp_path, world):

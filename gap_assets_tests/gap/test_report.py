@@ -98,6 +98,16 @@ def test_interventions_and_loss_are_rows(rows):
     assert numbers.find("recall_at_1_after_centring_1", text="captions") is None
 
 
+def test_controls_that_lack_the_text_of_the_main_pair_are_left_out():
+    known = controls()
+    untold = Sources(known["untrained-1"].videos, {"captions": sources().texts["captions"]})
+    plan = replace(PLAN, text="reference")
+    found = list(metric_rows(sources(), plan, known | {"untrained-1": untold}))
+    encoders = {row.encoder for row in found}
+    assert "untrained-0" in encoders
+    assert not any("untrained-1" in encoder for encoder in encoders)
+
+
 def test_a_main_pair_that_cannot_be_measured_is_refused():
     data = sources()
     empty = Sources({"mean": data.videos["mean"] * np.nan}, data.texts)

@@ -29,7 +29,11 @@ class Choice(BaseModel):
 
 
 class FramesPerSecond(BaseModel):
-    """By ffmpeg's own rule: the last frame before each (k + 0.5) / rate seconds."""
+    """By ffmpeg's own rule: the last frame before each (k + 0.5) / rate seconds.
+
+    Unlike there, a picture that stays for more than 10 s counts once, here and in what follows: it
+    cannot be told from a gap in the recording.
+    """
 
     kind: Literal["frames_per_second"] = "frames_per_second"
     rate: float = Field(default=1.0, gt=0)
@@ -43,7 +47,7 @@ class EverySeconds(BaseModel):
 
 
 class FixedCount(BaseModel):
-    """The same number of frames of every video, evenly spread."""
+    """The same number of frames of every video, evenly spread; fewer where a picture stays."""
 
     kind: Literal["fixed_count"] = "fixed_count"
     count: int = Field(ge=1)
@@ -150,7 +154,7 @@ class GapStatistics(Choice):
     text_source: Literal["summary", "captions", "filtered", "reference"] = "summary"
     seed: int = 0
     bootstraps: int = Field(default=1000, ge=1)
-    permutations: int = Field(default=999, ge=1)
+    permutations: int = Field(default=999, ge=19)  # With fewer no p reaches 0.05.
     neighbors: int = Field(default=15, ge=2)
     untrained_seeds: int = Field(default=5, ge=0)
     untrained_videos: int = Field(default=500, ge=3)

@@ -14,8 +14,8 @@ def mean(frames: Embeddings) -> Embeddings:
 
 
 def medoid(frames: Embeddings) -> Embeddings:
-    """The frame closest to all others by cosine; of equals the first."""
-    return np.asarray(frames[np.argmax(frames @ frames.sum(axis=0, dtype=np.float64))])
+    """The frame closest to all others by mean cosine; of equals, to five decimals, the first."""
+    return np.asarray(frames[np.argmax((frames @ frames.mean(axis=0, dtype=np.float64)).round(5))])
 
 
 def maximum(frames: Embeddings) -> Embeddings:

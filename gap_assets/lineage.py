@@ -38,7 +38,7 @@ STEPS: dict[str, Step] = {
     "frame_embeddings": Step(upstream=("frames",)),
     "filtered_captions": Step(upstream=("frame_captions",)),
     "video_summaries": Step(upstream=("filtered_captions",)),
-    "video_embeddings": Step(upstream=("frame_embeddings",)),
+    "video_embeddings": Step(upstream=("frame_embeddings",), version="2"),
     "text_embeddings": Step(
         upstream=("frame_captions", "filtered_captions", "video_summaries", "reference_captions"),
         optional=("reference_captions",),
@@ -52,14 +52,17 @@ STEPS: dict[str, Step] = {
             "reference_captions",
         ),
         optional=("reference_captions",),
+        version="2",
         per_video=False,
     ),
     "projection_model": Step(upstream=("video_embeddings", "text_embeddings"), per_video=False),
     "projections": Step(upstream=("projection_model", "video_embeddings", "text_embeddings")),
     "gap_metrics": Step(
-        upstream=("video_embeddings", "text_embeddings", "untrained_embeddings"), per_video=False
+        upstream=("video_embeddings", "text_embeddings", "untrained_embeddings"),
+        version="2",
+        per_video=False,
     ),
-    "gap_report": Step(upstream=("gap_metrics", "projection_model"), per_video=False),
+    "gap_report": Step(upstream=("gap_metrics", "projection_model"), version="2", per_video=False),
 }
 
 ROOTS = ("videos", "reference_captions")

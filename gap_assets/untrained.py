@@ -1,6 +1,5 @@
 """The untrained baseline: the same frames and texts, embedded by networks with random weights."""
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,12 +63,9 @@ def _noise(side: int) -> list[bytes]:
     """Pictures of independent uniform noise, as the frames are stored."""
     from PIL import Image
 
+    from gap_assets.video.picture import jpeg
+
     pixels = np.random.default_rng(0).integers(
         0, 256, (NOISE_PICTURES, side, side, 3), dtype=np.uint8
     )
-    pictures = []
-    for picture in pixels:
-        file = io.BytesIO()
-        Image.fromarray(picture).save(file, "JPEG", quality=90)
-        pictures.append(file.getvalue())
-    return pictures
+    return [jpeg(Image.fromarray(picture), 90) for picture in pixels]

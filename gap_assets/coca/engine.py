@@ -33,6 +33,7 @@ from gap_assets.coca.text import unit_rows
 __all__ = ["Caption", "DecodeSettings", "FrameBatch", "describe_frames", "embed_frames"]
 
 BATCHES_AHEAD = 2
+LONGEST_ASPECT = 8  # of a picture; what is beyond is cropped away in any case
 
 Result = TypeVar("Result")
 
@@ -164,6 +165,9 @@ def _picture(jpeg: bytes, size: int) -> tuple[Tensor, int]:
     """
     with Image.open(io.BytesIO(jpeg)) as image:
         pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+    # Of a strip of 16384 x 2 pixels the resize would make a gigabyte before the crop.
+    longest = LONGEST_ASPECT * min(pixels.shape[1:])
+    pixels = center_crop(pixels, [min(side, longest) for side in pixels.shape[1:]])
     resized = resize(pixels, [size], interpolation=InterpolationMode.BICUBIC, antialias=True)
     return center_crop(resized, [size, size]), zlib.crc32(jpeg)
 

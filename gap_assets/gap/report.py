@@ -107,6 +107,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         },
         n=len(pairs),
         seeds=len(numbers.untrained("centroid_gap")),
+        untrained_n=numbers.untrained_pairs(),
         exhibits=exhibits(given),
         gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
         everything=[(row.metric, with_interval(row), row.n) for row in numbers.main()],

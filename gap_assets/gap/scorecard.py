@@ -58,7 +58,8 @@ def scorecard(
     Intervals are percentiles over bootstrapped videos. For sums over pairs of videos (uniformity,
     MMD) the bootstrap is linearised: each video's mean kernel is resampled. For retrieval and
     mixing the gallery stays fixed and the queries are resampled. `centroid_gap` is biased upwards
-    by about (1 - paired cosine) / (N gap), and so is its interval; `centroid_gap_debiased` is not.
+    by about (2 - 2 paired cosine - gap^2) / (2 N gap), and its interval by twice that, for the
+    bootstrap adds the bias again; `centroid_gap_debiased` is not.
 
     Args:
         video: (N, D) rows of any length but 0.
@@ -164,7 +165,8 @@ def _singles(
         yield f"mixed_gallery_median_rank_{name}", np.median(passes.mixed_ranks[name])
         yield f"duplicate_share_{name}", duplicate_share(rows[name])
         halves = split_half_gaps(rows[name], repeats=SPLIT_HALVES, seed=seed)
-        yield f"split_half_gap_{name}", halves.mean()
+        # Halves have N / 2 rows; two samples of N are closer to each other by this factor.
+        yield f"split_half_gap_{name}", halves.mean() / math.sqrt(2)
     yield "knn_same_modality_chance", (n - 1) / (2 * n - 1)
     for direction, across in passes.directions.items():
         yield f"median_rank_{direction}", np.median(across.closer + 1)

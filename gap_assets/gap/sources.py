@@ -18,6 +18,7 @@ from gap_assets.gap.moments import closed_form
 from gap_assets.gap.resampling import bootstrap_weights
 from gap_assets.gap.scorecard import Metric, scorecard, summarise
 
+MEAN = "mean"
 FRAMES = "frames"
 NOISE = "noise"
 MATRIX_BOOTSTRAPS = 200  # for the many pairs beside the main ones
@@ -36,7 +37,7 @@ class Sources:
     """Embeddings of the same N videos by one encoder, each (N, D); a missing row is all NaN.
 
     Attributes:
-        videos: Fusion to embeddings as fused. From raw means (`mean`) follows the row `frames`:
+        videos: Fusion to embeddings as fused. From the raw means, `mean`, follows `frames`:
             without re-normalising, centroid and cone of the means are those of single frames.
         texts: Text source to embeddings.
     """
@@ -74,7 +75,7 @@ class Plan:
     """
 
     encoder: str
-    video: str = "mean"
+    video: str = MEAN
     text: str = "summary"
     logit_scale: float = 100.0
     bootstraps: int = 1000
@@ -111,8 +112,9 @@ def metric_rows(
             if name == plan.text:
                 found += _tampered(check_pairs(video[present], text[present]), plan)
             yield from _rows(plan.encoder, plan.video, name, found)
-            raw = _closed_form(video, text, plan, normalise=False)
-            yield from _rows(plan.encoder, FRAMES, name, raw)
+            if MEAN in trained.videos:
+                raw = _closed_form(trained.videos[MEAN], text, plan, normalise=False)
+                yield from _rows(plan.encoder, FRAMES, name, raw)
     everything = {**trained.videos, **trained.texts}
     for (first, one), (second, other) in combinations(everything.items(), 2):
         if first != plan.video or second not in trained.texts:  # those have a full scorecard

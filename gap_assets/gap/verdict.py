@@ -10,6 +10,7 @@ import numpy as np
 
 from gap_assets.gap.sources import MetricRow, Plan
 
+LEVEL = 0.05  # of the label flips; n pairs reach 2 / 2^n at least
 CONE = 0.1  # a smaller mean cosine means angles of 84 degrees and more: hardly a cone
 
 
@@ -45,6 +46,12 @@ class Numbers:
         networks = [name for name in names if name != self.plan.encoder and "×" not in name]
         rows = (self.find(metric, encoder=name, **sources) for name in networks)
         return [row.value for row in rows if row]
+
+    def untrained_pairs(self) -> int:
+        """On how many videos the untrained networks were measured; 0 without any."""
+        names = dict.fromkeys(row.encoder for row in self.rows)
+        rows = (self.find("centroid_gap", encoder=name) for name in names)
+        return min((row.n for row in rows if row and row.encoder != self.plan.encoder), default=0)
 
     def crossed(self, metric: str, source: str) -> list[float]:
         """The metric between two untrained networks, one tower each: a gap without modalities."""
@@ -89,7 +96,7 @@ def gap_exists(numbers: Numbers) -> bool:
     The pairs make this test sharp: what the videos of a small sample share cancels in each pair.
     """
     gap = numbers.find("centroid_gap_debiased")
-    return gap is not None and _lowest(gap) > 0 and not numbers.value("sign_flip_p_value") > 0.05
+    return gap is not None and _lowest(gap) > 0 and not numbers.value("sign_flip_p_value") > LEVEL
 
 
 def verdict(numbers: Numbers) -> str:
@@ -97,12 +104,18 @@ def verdict(numbers: Numbers) -> str:
     gap = numbers.find("centroid_gap_debiased")
     if gap is None:
         return "There are no metrics for this pair of sources yet."
-    times = number(numbers.value("gap_over_noise_floor"), 1)
-    first = (
-        f"The modality gap exists here: {with_interval(gap)}, {times} times the noise floor."
-        if gap_exists(numbers)
-        else f"No modality gap beyond noise: {with_interval(gap)}."
-    )
+    if gap_exists(numbers):
+        raw, times = numbers.value("centroid_gap"), numbers.value("gap_over_noise_floor")
+        first = (
+            f"The modality gap exists here: {with_interval(gap)} without bias; the raw gap of"
+            f" {number(raw)} is {number(times, 1)} times the noise floor."
+        )
+    elif 2 ** (1 - gap.n) > LEVEL:
+        first = (
+            f"{gap.n} videos are too few to tell a modality gap from noise: {number(gap.value)}."
+        )
+    else:
+        first = f"No modality gap beyond noise: {with_interval(gap)}."
     cones = {name: row for name in ("video", "text") if (row := numbers.find(f"cone_{name}"))}
     means = " and ".join(f"{with_interval(row)} for {name}" for name, row in cones.items())
     evident = len(cones) == 2 and all(_lowest(row) > CONE for row in cones.values())
@@ -127,8 +140,8 @@ def _identity(numbers: Numbers) -> Iterator[str]:
     if not math.isnan(x + y + cross + gap):
         yield (
             f"Gap and cones are one fact: {x:.2f} + {y:.2f} − 2 × {cross:.2f} = {gap**2:.2f} = "
-            f"{gap:.2f}². Two videos, or two texts, are on average closer to each other than a "
-            "video is to another video's text."
+            f"{gap:.2f}². Two items of one modality, averaged over both, are closer to each other "
+            "than a video is to another video's text."
             if gap**2 > 0
             else "Two items of one modality are no closer than two of different modalities."
         )
@@ -136,11 +149,11 @@ def _identity(numbers: Numbers) -> Iterator[str]:
 
 def _sample_size(numbers: Numbers) -> Iterator[str]:
     gap = numbers.value("centroid_gap")
-    halves = max(numbers.value("split_half_gap_video"), numbers.value("split_half_gap_text"))
-    if gap_exists(numbers) and gap < halves:
+    other = max(numbers.value("split_half_gap_video"), numbers.value("split_half_gap_text"))
+    if gap_exists(numbers) and gap < other:
         yield (
-            f"Two halves of one modality are {number(halves, 2)} apart by chance in a sample this "
-            "small: only because each text is compared with its own video does the gap show."
+            f"Two samples of one modality are {number(other, 2)} apart by chance at this size: "
+            "only because each text is compared with its own video does the gap show."
         )
 
 
@@ -151,8 +164,8 @@ def _before_training(numbers: Numbers) -> Iterator[str]:
         change = "smaller" if now < before else "larger"
         yield (
             f"Untrained networks of the same architecture have a gap of {mean_and_spread(values)} "
-            f"({len(values)} seeds) on the same videos; after training it is {number(now, 2)}, "
-            f"{change} by {abs(now - before) / max(before, 1e-9):.0%}."
+            f"({len(values)} seeds) on {numbers.untrained_pairs()} of these videos; after training "
+            f"it is {number(now, 2)}, {change} by {abs(now - before) / max(before, 1e-9):.0%}."
         )
 
 

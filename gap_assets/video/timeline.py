@@ -4,6 +4,7 @@ Belongs here: the demux-only pass and the choice of packets that given frames ne
 here: decoding.
 """
 
+import re
 from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -144,9 +146,7 @@ def read_timeline(path: Path) -> Timeline:
         time_base = Fraction(stream.time_base or 1)
         stamped = container.format.name != "avi" and None not in shown
         start = round(Fraction(container.start_time or 0, 1_000_000) / time_base)
-        claimed = stream.duration * time_base if stream.duration else None
-        if claimed is None and container.duration:
-            claimed = Fraction(container.duration, 1_000_000)
+        claimed_s = _claimed_s(container, stream)
     return Timeline(
         time_base=time_base,
         start=start,
@@ -157,8 +157,27 @@ def read_timeline(path: Path) -> Timeline:
         expendable=frozenset(index for index, layer in layers.items() if layer == top_layer),
         stamped=stamped,
         regular=regular and stamped,
-        claimed_s=None if claimed is None else float(claimed),
+        claimed_s=claimed_s,
     )
+
+
+def _claimed_s(container: InputContainer, stream: VideoStream) -> float | None:
+    """The duration of the pictures by the header: the container's, unless that is the sound's."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    whole = (container.duration or 0) / 1_000_000
+    if any(0.9 * whole < (_tagged_s(sound) or 0) for sound in container.streams.audio):
+        return _tagged_s(stream)
+    return whole or None
+
+
+def _tagged_s(stream: VideoStream | AudioStream) -> float | None:
+    """The duration in the tag that Matroska's muxers write."""
+    told = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if not told:
+        return None
+    hours, minutes, seconds = map(float, told.groups())
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def video_packets(

@@ -85,6 +85,18 @@ def test_pictures_are_within_one_grey_level_of_open_clips_own(size):
     assert difference.mean() < 0.02
 
 
+@pytest.mark.parametrize("size", [(16384, 2), (2, 4001)])
+def test_a_strip_takes_no_more_memory_than_what_is_seen_of_it(size):
+    buffer = io.BytesIO()
+    Image.effect_noise(size, 80).save(buffer, "JPEG", quality=95)
+    pixels, _ = engine._picture(buffer.getvalue(), 32)
+    assert pixels.shape == (3, 32, 32)
+    assert pixels.untyped_storage().nbytes() <= 3 * 32 * 32 * engine.LONGEST_ASPECT
+    x, y = (side // 2 for side in size)
+    middle = Image.open(buffer).convert("RGB").crop((x - 1, y - 1, x + 1, y + 1))
+    assert pixels.float().mean() == pytest.approx(np.asarray(middle).mean(), abs=25)
+
+
 def test_a_grey_picture_is_read_as_rgb(coca):
     buffer = io.BytesIO()
     Image.fromarray(picture(1)).convert("L").save(buffer, "JPEG")

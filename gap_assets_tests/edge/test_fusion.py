@@ -1,12 +1,16 @@
+import io
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image, JpegImagePlugin
 
 from gap_assets.embedding import fuse_frames
 from gap_assets.fusion import FUSIONS
+from gap_assets.untrained import _noise
 
 
 @given(
@@ -25,6 +29,18 @@ def test_fusions_of_any_frames(frames):
 def test_the_medoid_is_the_frame_most_like_the_others():
     frames = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [-1, 0]], np.float32)
     assert FUSIONS["medoid"](frames).tolist() == pytest.approx([0.8, 0.6])
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_of_two_frames_the_first_is_the_medoid(seed):
+    frames = np.random.default_rng(seed).normal(size=(2, 16))
+    frames = (frames / np.linalg.norm(frames, axis=1, keepdims=True)).astype(np.float32)
+    assert FUSIONS["medoid"](frames).tolist() == frames[0].tolist()
+
+
+def test_noise_keeps_its_colours():
+    noise = Image.open(io.BytesIO(_noise(32)[0]))
+    assert JpegImagePlugin.get_sampling(noise) == 0  # 4:4:4
 
 
 def test_each_video_gets_its_own_frames():

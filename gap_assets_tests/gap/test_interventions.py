@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gap_assets.gap import Pairs
+from gap_assets.gap import Pairs, check_pairs
 from gap_assets.gap.interventions import contrastive_losses, intervene, loss_landscape, shifted
+from gap_assets.gap.pairwise import compare_all
+from gap_assets.gap.separability import halves
 from gap_assets_tests.gap.conftest import simulated
 
 
@@ -32,6 +34,22 @@ def test_shift_of_one_half_brings_the_centroids_together():
     assert landscape.gaps[0] > landscape.gaps[-1]
     assert landscape.gaps[-1] < 0
     assert landscape.best_shifts()[-1] == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("n", [8, 16])
+def test_what_leaves_nothing_of_the_texts_is_left_out(n):
+    pairs = simulated(n, 16)
+    same = check_pairs(pairs.video, np.tile(pairs.text[:1], (n, 1)))
+    assert {outcome.kind for outcome in intervene(same)} == {"shift", "dropping"}
+
+
+def test_a_tie_is_no_hit_as_in_the_scorecard():
+    pairs = simulated(40, 16, noise=0.05)
+    twice = check_pairs(pairs.video, np.repeat(pairs.text[::2], 2, axis=0))
+    _, judge = halves(40, seed=0)
+    passes = compare_all(twice.take(judge))
+    hits = [(way.closer + 1 <= 1).mean() for way in passes.directions.values()]
+    assert intervene(twice)[0].recall_at_1 == pytest.approx(np.mean(hits))
 
 
 def test_centring_removes_the_gap_of_held_out_videos():

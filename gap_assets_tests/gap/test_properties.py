@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group, vonmises_fisher
 
 from gap_assets.gap import Pairs, scorecard
+from gap_assets.gap.inputs import unit_rows
 from gap_assets.gap.moments import closed_form
 from gap_assets.gap.resampling import (
     bootstrap_weights,
@@ -32,7 +33,6 @@ UNPAIRED = (
     "centroid_gap",
     "cone_video",
     "cone_text",
-    "mmd2",
     "frechet_distance",
     "knn_same_modality",
     "isoscore_video",
@@ -110,6 +110,22 @@ def test_who_is_paired_with_whom_matters_only_where_it_should(pairs):
         assert after[name] == pytest.approx(before[name], rel=1e-6), name
     for name in PAIRED:
         assert after[name] != pytest.approx(before[name], rel=1e-3), name
+
+
+def test_mmd_of_pairs_from_one_distribution_is_centred_on_nothing():
+    found = [values(simulated(24, 32, gap=0.0, seed=seed))["mmd2"] for seed in range(60)]
+    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
+
+
+def test_another_sample_of_a_modality_is_as_far_as_the_split_halves_say():
+    rng = np.random.default_rng(0)
+    found = [
+        values(Pairs(*(unit_rows(rng.normal(size=(40, 64))) for _ in range(2)))) for _ in range(30)
+    ]
+    gap, halves = (
+        np.mean([each[name] for each in found]) for name in ("centroid_gap", "split_half_gap_video")
+    )
+    assert halves == pytest.approx(gap, rel=0.03)
 
 
 def test_exchanging_the_modalities_exchanges_the_names(pairs):

@@ -131,6 +131,25 @@ def test_verdict_says_what_the_numbers_say(rows):
         assert part in text
 
 
+@pytest.mark.parametrize(("n", "said"), [(5, "5 videos are too few"), (6, "The modality gap exi")])
+def test_a_test_without_power_says_so(n, said):
+    rows = list(metric_rows(sources(n, gap=8.0), replace(PLAN, permutations=999)))
+    assert verdict(Numbers(rows, PLAN)).startswith(said)
+
+
+def test_frames_are_of_the_means_whatever_the_main_fusion(rows):
+    medoid = replace(PLAN, video="medoid")
+    found = Numbers(list(metric_rows(sources(), medoid)), medoid)
+    frames = found.find("centroid_gap", video="frames")
+    assert frames == Numbers(rows, PLAN).find("centroid_gap", video="frames")
+
+
+def test_the_controls_say_on_how_many_videos_they_rest(rows):
+    fewer = Numbers(list(metric_rows(sources(), PLAN, controls(12))), PLAN)
+    assert fewer.untrained_pairs() == 12
+    assert "on 12 of these videos" in " ".join(readings(fewer))
+
+
 def test_numbers_for_people(rows):
     assert [number(x) for x in (0.8514, -1.79, 57.04, 500.0, 15000.2, float("nan"))] == [
         "0.851",

@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.audio.frame import AudioFrame
 
 from gap_assets.video.container import UnreadableVideoError
 from gap_assets.video.decode import DecodeReport, InexactError, Limits
@@ -179,6 +180,26 @@ def test_damaged_packets_are_lost_alone_and_reported(tmp_path: Path) -> None:
     assert len(distinct) >= 90 - 2 * lost
     for sampling in SAMPLINGS:
         assert sampled(path, sampling) == decoded_in_full(path, sampling)
+
+
+def test_sound_that_goes_on_after_the_pictures_is_no_damage(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "silent.mkv", options=X264)
+    path = tmp_path / "sound.mkv"
+    with av.open(str(clip)) as source, av.open(str(path), "w") as container:
+        [pictures] = source.streams.video
+        video = container.add_stream_from_template(pictures)
+        audio = container.add_stream("pcm_s16le", rate=8000)
+        for packet in source.demux(pictures):
+            if packet.dts is not None:
+                packet.stream = video
+                container.mux(packet)
+        silence = AudioFrame(format="s16", layout="mono", samples=8000 * 12)
+        silence.sample_rate = 8000
+        container.mux(audio.encode(silence))
+        container.mux(audio.encode(None))
+    with av.open(str(path)) as container:
+        assert container.duration == pytest.approx(12e6, rel=0.05)
+    assert extract_frames(path, sampling=FramesPerSecond(), short_side=64).damage is None
 
 
 def test_a_truncated_file_keeps_what_is_there(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes  # noqa: TID253
 from matplotlib.figure import Figure  # noqa: TID253
 
 from gap_assets.gap.figures import style
-from gap_assets.gap.sources import FRAMES, NOISE, MetricRow
+from gap_assets.gap.sources import FRAMES, MEAN, NOISE, MetricRow
 from gap_assets.gap.verdict import mean_and_spread, number
 
 Series = dict[str, tuple[str, str]]  # label to metric and colour
@@ -114,9 +114,11 @@ def ladder(given: style.Material) -> style.Exhibit | None:
 
 
 def pooling(given: style.Material) -> style.Exhibit | None:
-    """The fusions compared, and the lengths (N,) of the main one's embeddings as fused."""
+    """The fusions compared, and the lengths (N,) of the means of frames as fused."""
     videos = given.sources.videos
-    norms = np.linalg.norm(videos[given.numbers.plan.video], axis=1)
+    if MEAN not in videos:
+        return None
+    norms = np.linalg.norm(videos[MEAN], axis=1)
     norms = norms[np.isfinite(norms)]
     differ = float(np.ptp(norms)) > 1e-3  # Not where each video is one frame.
     if len(videos) < 2 and not differ:
@@ -156,6 +158,7 @@ def untrained(given: style.Material) -> style.Exhibit | None:
         "untrained",
         {"Untrained and trained networks": figure},
         seeds=len(seeds["gap"]),
+        n=numbers.untrained_pairs(),
         before=mean_and_spread(seeds["gap"]),
         after=number(numbers.value("centroid_gap_debiased"), 2),
     )

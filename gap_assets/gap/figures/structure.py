@@ -62,14 +62,15 @@ def interventions(given: style.Material) -> style.Exhibit | None:
     outcomes = intervene(given.pairs, seed=given.numbers.plan.seed)
     if not outcomes:
         return None
-    shifts, (centred,), drops = (
+    shifts, centring, drops = (
         [outcome for outcome in outcomes if outcome.kind == kind]
         for kind in ("shift", "centring", "dropping")
     )
     left, axes = _measures(shifts, "shift along the gap (0.5 closes it)")
-    for name, (_, colour, _) in zip(MEASURES, LOOKS, strict=True):
-        axes.plot(len(shifts), getattr(centred, name), "D", color=colour, ms=7)
-    axes.set_xticks([*axes.get_xticks(), len(shifts)], [*_amounts(shifts), "centred"])
+    for centred in centring:
+        for name, (_, colour, _) in zip(MEASURES, LOOKS, strict=True):
+            axes.plot(len(shifts), getattr(centred, name), "D", color=colour, ms=7)
+        axes.set_xticks([*axes.get_xticks(), len(shifts)], [*_amounts(shifts), "centred"])
     right, _ = _measures([shifts[0], *drops], "dimensions dropped, largest gap first")
     panels = {"Shift and centring": left, "Dropped dimensions": right}
     return style.exhibit("interventions", panels, n=outcomes[0].n)

@@ -5,13 +5,14 @@ conflicts overlooks some where Postgres holds the catalogue, because it looks fo
 a transaction that Postgres shows none. What is read and written is `store`'s business.
 """
 
+import ctypes
 import json
 import os
 import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from functools import cache
 from importlib import import_module
 from itertools import count
@@ -36,6 +37,7 @@ AWAY = re.compile(
     "closed the connection|[Cc]onnection refused|terminating connection|no connection to the server"
     "|connection already closed|starting up|shutting down|in recovery mode"
     '|transaction is aborted|Failed to execute query "(?:ROLLBACK|COMMIT)"'
+    '|Catalog "__ducklake_metadata_lake_[0-9]+" does not exist'
 )
 
 # In this order: a file with deleted rows is not merged before it is written anew.
@@ -197,6 +199,7 @@ def _attached(
     """A connection whose default database is the lake; an open transaction is rolled back."""
     name = f"lake_{next(_numbers)}"
     connection = engine.cursor()
+    away = False
     try:
         try:
             connection.execute(f"ATTACH {_literal(url)} AS {name} ({options})")
@@ -208,12 +211,21 @@ def _attached(
             raise WarehouseError(f"{url} cannot be reached: {str(error).strip()}") from error
         connection.execute(f"USE {name}")
         yield connection
+    except Exception as error:
+        away = is_away(error)
+        raise
     finally:
-        # Closing rolls back too, but takes the process down where the server is gone.
-        with suppress(duckdb.Error):
-            connection.execute("ROLLBACK")
-        connection.close()
-        engine.cursor().execute(f"DETACH DATABASE IF EXISTS {name}")
+        if not away:
+            try:
+                connection.execute("ROLLBACK")
+            except duckdb.Error as error:  # There is no transaction, most of the time.
+                away = is_away(error)
+        if away:
+            # Closing would take the process down, one time in ten, in DuckDB's own rollback.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+        else:
+            connection.close()
+            engine.cursor().execute(f"DETACH DATABASE IF EXISTS {name}")
 
 
 @cache

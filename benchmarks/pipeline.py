@@ -41,7 +41,7 @@ from gap_assets.coca.text import embed_texts
 from gap_assets.fusion import FUSIONS
 from gap_assets.partitions import backfill_policy, register_videos, videos_partitions
 from gap_assets.resources import default_resources
-from gap_assets.runs import QUIET, open_instance, ranges_with
+from gap_assets.runs import QUIET, open_instance, range_tags, ranges_with
 from gap_assets.settings import Settings, remember
 from gap_assets.standing import current_standing
 from gap_assets.summaries.summarizer import summarize
@@ -53,7 +53,6 @@ from gap_assets.world.stories import draw_film
 
 SECONDS, FPS = 30, 25
 FILMS = 64  # different ones; the others are copies with another checksum
-ENDS = ("start", "end")
 CHUNK = 16  # videos that the stages alone work on at once, as a chunk of a run
 
 
@@ -112,11 +111,9 @@ def run_range(
     definitions: dg.Definitions, instance: dg.DagsterInstance, keys: tuple[str, str]
 ) -> None:
     """One run of the job `per_video` over a range of partitions."""
-    tags = {
-        f"dagster/asset_partition_range_{end}": key for end, key in zip(ENDS, keys, strict=True)
-    }
     job = definitions.resolve_job_def("per_video")
-    assert job.execute_in_process(run_config=QUIET, instance=instance, tags=tags).success
+    result = job.execute_in_process(run_config=QUIET, instance=instance, tags=range_tags(*keys))
+    assert result.success
 
 
 def stages_alone(settings: Settings, paths: Sequence[Path]) -> dict[str, float]:

@@ -66,9 +66,9 @@ def run_everything(settings: Settings) -> None:
         keys = list(instance.get_dynamic_partitions(videos_partitions.name))
         stale = current_standing(settings).videos_to_do(PER_VIDEO)
         for first, last in ranges_with(keys, stale, size=settings.videos_per_run):
-            execute("per_video", _range_tags(first, last))
+            execute("per_video", range_tags(first, last))
         if current_standing(settings).outdated or not (settings.report / "report.html").exists():
-            execute("projections_and_report", _range_tags(keys[0], keys[-1]))
+            execute("projections_and_report", range_tags(keys[0], keys[-1]))
 
 
 def ranges_with(keys: Sequence[str], wanted: set[str], *, size: int) -> Iterator[tuple[str, str]]:
@@ -88,7 +88,8 @@ def ranges_with(keys: Sequence[str], wanted: set[str], *, size: int) -> Iterator
             yield stretch[0], stretch[-1]
 
 
-def _range_tags(first: str, last: str) -> dict[str, str]:
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """The tags by which a run takes the partitions from one to another, both included."""
     return {
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,

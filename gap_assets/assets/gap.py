@@ -13,7 +13,7 @@ from gap_assets.assets.projections import projection_file
 from gap_assets.assets.whole import WholeConfig, materialize_whole
 from gap_assets.gap.inputs import check_pairs
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report import write_report
+from gap_assets.gap.report import report_files, write_report
 from gap_assets.gap.sources import Plan, metric_rows
 from gap_assets.profiles import MODELS
 from gap_assets.reporting import read_report_inputs
@@ -142,8 +142,7 @@ def gap_report(
         write_report(inputs, directory)
         return {}, {"videos": len(inputs.video_ids), "warnings": len(inputs.warnings)}
 
-    page, picture = directory / "report.html", directory / "preview.png"
-    files = page, picture, page.with_suffix(".json")
+    files = report_files(directory)
 
     def made() -> bool:
         return all(file.exists() for file in files)
@@ -151,10 +150,10 @@ def gap_report(
     result = materialize_whole(
         context, "gap_report", compute, warehouse=store, config=config, made=made
     )
-    preview = base64.b64encode(picture.read_bytes()).decode()
+    preview = base64.b64encode(files.preview_png.read_bytes()).decode()
     shown: dict[str, Any] = {
-        "report": dg.MetadataValue.url(page.absolute().as_uri()),
-        "report file": dg.MetadataValue.path(page),
+        "report": dg.MetadataValue.url(files.html.absolute().as_uri()),
+        "report file": dg.MetadataValue.path(files.html),
         "preview": dg.MetadataValue.md(f"![preview](data:image/png;base64,{preview})"),
     }
     return result._replace(metadata={**(result.metadata or {}), **shown})

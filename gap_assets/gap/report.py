@@ -68,6 +68,13 @@ class ReportFiles(NamedTuple):
     preview_png: Path
 
 
+def report_files(directory: Path) -> ReportFiles:
+    """The files of the report in a folder, written or not."""
+    return ReportFiles(
+        *(directory / name for name in ("report.html", "report.json", "preview.png"))
+    )
+
+
 def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     """Writes `report.html`, `report.json` and `preview.png`.
 
@@ -114,11 +121,10 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     )
     content = {**said, "plan": asdict(plan), "metrics": [asdict(row) for row in inputs.rows]}
     as_json = json.dumps(content, indent=1, ensure_ascii=False).encode()
-    return ReportFiles(
-        html=write_atomically(directory / "report.html", html),
-        json=write_atomically(directory / "report.json", as_json),
-        preview_png=write_atomically(directory / "preview.png", preview(given)),
-    )
+    files = report_files(directory)
+    for path, data in zip(files, (html, as_json, preview(given)), strict=True):
+        write_atomically(path, data)
+    return files
 
 
 def _settings(plan: Plan, pairs: Pairs) -> dict[str, str]:

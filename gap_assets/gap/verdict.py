@@ -42,16 +42,17 @@ class Numbers:
 
     def untrained(self, metric: str, **sources: str) -> list[float]:
         """The metric for each untrained network that has it."""
-        names = dict.fromkeys(row.encoder for row in self.rows)
-        networks = [name for name in names if name != self.plan.encoder and "×" not in name]
-        rows = (self.find(metric, encoder=name, **sources) for name in networks)
-        return [row.value for row in rows if row]
+        return [row.value for row in self._untrained(metric, **sources)]
 
     def untrained_pairs(self) -> int:
         """On how many videos the untrained networks were measured; 0 without any."""
+        return min((row.n for row in self._untrained("centroid_gap")), default=0)
+
+    def _untrained(self, metric: str, **sources: str) -> list[MetricRow]:
         names = dict.fromkeys(row.encoder for row in self.rows)
-        rows = (self.find("centroid_gap", encoder=name) for name in names)
-        return min((row.n for row in rows if row and row.encoder != self.plan.encoder), default=0)
+        networks = [name for name in names if name != self.plan.encoder and "×" not in name]
+        rows = (self.find(metric, encoder=name, **sources) for name in networks)
+        return [row for row in rows if row]
 
     def crossed(self, metric: str, source: str) -> list[float]:
         """The metric between two untrained networks, one tower each: a gap without modalities."""

@@ -32,12 +32,14 @@ HOLDER = """
     WHERE locktype = 'advisory' AND granted AND objid = %s AND datname = current_database()
 """
 
+METADATA = "__ducklake_metadata"  # So begins the name under which DuckLake attaches its catalogue.
+
 # How DuckDB and libpq say that the server went away, or is not there yet.
 AWAY = re.compile(
     "closed the connection|[Cc]onnection refused|terminating connection|no connection to the server"
     "|connection already closed|starting up|shutting down|in recovery mode"
     '|transaction is aborted|Failed to execute query "(?:ROLLBACK|COMMIT)"'
-    '|Catalog "__ducklake_metadata_lake_[0-9]+" does not exist'
+    f'|Catalog "{METADATA}_lake_[0-9]+" does not exist'
 )
 
 # In this order: a file with deleted rows is not merged before it is written anew.
@@ -51,8 +53,6 @@ COMPACTION = (
 
 # Other functions of a FROM clause read files or send SQL to Postgres.
 HARMLESS_FUNCTIONS = {"generate_series", "range", "unnest"}
-
-METADATA = "__ducklake_metadata"  # So begins the name under which DuckLake attaches its catalogue.
 
 _numbers = count()
 

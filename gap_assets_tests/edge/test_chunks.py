@@ -4,7 +4,7 @@ import polars as pl
 from gap_assets.assets import chunks
 from gap_assets.assets.chunks import CHUNKS_AHEAD, Stage, _started
 from gap_assets.build import build_definitions
-from gap_assets.runs import _range_tags, open_instance
+from gap_assets.runs import open_instance, range_tags
 from gap_assets.warehouse.ledger import Results, commit
 from gap_assets.warehouse.store import Warehouse
 
@@ -53,7 +53,7 @@ def test_a_step_whose_run_was_ended_meanwhile_leaves_the_rest_to_the_next_run(
             {"ops": {"described_frames": {"config": {"videos_per_chunk": 1}}}},
             instance=instance,
             asset_selection=[dg.AssetKey("frames")],
-            tags=_range_tags("world-0000", "world-0004"),
+            tags=range_tags("world-0000", "world-0004"),
             raise_on_error=False,
         )
     assert "was ended" in str(result.failure_data_for_node("described_frames"))

@@ -17,8 +17,8 @@ from gap_assets.build import build_definitions
 from gap_assets.runs import (
     QUIET,
     RunFailedError,
-    _range_tags,
     open_instance,
+    range_tags,
     ranges_with,
     run_everything,
 )
@@ -97,7 +97,7 @@ def test_a_run_lists_the_partitions_no_more_often_for_more_videos(tmp_path, worl
             result = definitions.resolve_job_def("per_video").execute_in_process(
                 instance=instance,
                 asset_selection=[dg.AssetKey("frames")],
-                tags=_range_tags(keys[0], last),
+                tags=range_tags(keys[0], last),
             )
             assert result.success
             counts.append(len(listed) - sum(counts))

@@ -74,7 +74,7 @@ def test_a_damaged_settings_file_is_one_sentence(command, tmp_path):
     (tmp_path / "data" / "gap.toml").write_text("models = embedded")
     result = gap(command)
     assert result.exit_code == 1
-    assert "gap.toml is no TOML" in result.stderr.replace("\n", " ")
+    assert "gap.toml is not valid TOML" in result.stderr.replace("\n", " ")
 
 
 def test_the_settings_file_of_another_folder_does_not_matter(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import shlex
 import sys
 import webbrowser
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,8 +48,20 @@ Data = Annotated[
 ]
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001
+    if asked:
+        print(f"gap_assets {version('gap_assets')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+]
+
+
 @app.callback()
-def utf8() -> None:
+def utf8(_: Version = False) -> None:  # noqa: FBT002
     """Starts anew in UTF-8 where the locale is of another encoding: names of files are UTF-8."""
     if sys.getfilesystemencoding() != "utf-8":
         command = [sys.executable, *sys.orig_argv[1:]]

@@ -1,4 +1,7 @@
 import json
+import os
+import pty
+import subprocess
 import sys
 
 import numpy as np
@@ -35,7 +38,7 @@ def warehouse(tmp_path):
         (["metrics", "--video", "no.npy", "--text", "no.npy"], "no.npy cannot be read"),
     ],
 )
-def test_what_a_user_can_mend_is_one_sentence(arguments, sentence, tmp_path, monkeypatch):
+def test_what_a_user_can_fix_is_one_sentence(arguments, sentence, tmp_path, monkeypatch):
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
@@ -145,3 +148,35 @@ def test_the_module_runs_as_a_command():
 
     command = [sys.executable, "-m", "gap_assets.cli", "--help"]
     assert "demo" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+BARS = """
+import os, sys, time
+from gap_assets.console import progress_bars
+with progress_bars() as listener:
+    kept = os.dup(1)
+    os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 1)  # as Dagster does during a step
+    listener("frames", 0, 4)
+    time.sleep(0.5)
+    print("from a step", flush=True)
+    os.dup2(kept, 1)
+"""
+
+
+def test_bars_are_seen_while_a_step_has_stdout_elsewhere(tmp_path):
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", BARS, str(tmp_path / "step")],
+        stdout=follower,
+        env=os.environ | {"TERM": "xterm"},
+    )
+    assert process.wait() == 0
+    os.set_blocking(leader, False)
+    shown = os.read(leader, 65536).decode()
+    assert "frames" in shown
+    assert "0/4" in shown
+    assert (tmp_path / "step").read_text() == "from a step\n"
+
+
+def test_the_version_is_printed():
+    assert gap("--version").stdout.startswith("gap_assets ")

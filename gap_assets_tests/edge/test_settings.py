@@ -121,7 +121,7 @@ def test_another_profile_or_coca_forgets_what_belonged_to_the_last(tmp_path):
 
 
 def test_the_embedded_models_are_a_pair(tmp_path):
-    with pytest.raises(ValidationError, match="coca and summarizer cannot be chosen .* hub"):
+    with pytest.raises(ValidationError, match=r"coca and summarizer cannot be chosen .* hub"):
         choose(tmp_path, coca="coca_base", summarizer="microsoft/phi-1_5")
     assert not list(tmp_path.iterdir())
 

@@ -158,7 +158,7 @@ with progress_bars() as listener:
     os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 1)  # as Dagster does during a step
     listener("frames", 0, 4)
     time.sleep(0.5)
-    os.write(1, b"from a step\n")
+    os.write(1, b"from a step")
     os.dup2(kept, 1)
 """
 
@@ -175,7 +175,7 @@ def test_bars_are_seen_while_a_step_has_stdout_elsewhere(tmp_path):
     shown = os.read(leader, 65536).decode()
     assert "frames" in shown
     assert "0/4" in shown
-    assert (tmp_path / "step").read_text() == "from a step\n"
+    assert (tmp_path / "step").read_text() == "from a step"
 
 
 def test_the_version_is_printed():

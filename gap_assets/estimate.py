@@ -17,8 +17,15 @@ from typing import Any
 import numpy as np
 
 from gap_assets.catalogue import find_videos
-from gap_assets.choices import GapStatistics
-from gap_assets.profiles import PROFILES, Profile
+from gap_assets.choices import (
+    CaptionFilter,
+    Captioning,
+    CocaModel,
+    GapStatistics,
+    SummarizerModel,
+    default_choices,
+)
+from gap_assets.lineage import CONTROLS
 from gap_assets.settings import Settings
 from gap_assets.video.container import UnreadableVideoError, open_video
 from gap_assets.video.frames import Extraction, extract_frames
@@ -27,6 +34,7 @@ from gap_assets.video.limits import Limits
 from gap_assets.video.sampler import planned_picks
 from gap_assets.video.sampling import FramesPerSecond
 from gap_assets.video.timeline import read_timeline
+from gap_assets.untrained import Controls, plan_controls
 from gap_assets.warehouse.store import Warehouse
 
 TRIED_VIDEOS = 12
@@ -140,7 +148,7 @@ def estimate(directory: Path, *, settings: Settings, fingerprints: Mapping[str, 
     """
     import torch
 
-    profile = PROFILES[settings.models]
+    chosen = Chosen(**default_choices(settings))  # type: ignore[arg-type]
     sampling = FramesPerSecond(rate=settings.frames_per_second)
     paths = find_videos(directory)
     with DecoderProcesses(limits=Limits()) as processes, ThreadPoolExecutor(_cores()) as pool:
@@ -152,7 +160,7 @@ def estimate(directory: Path, *, settings: Settings, fingerprints: Mapping[str, 
                 return None
 
         def tried(video: Outline) -> tuple[Outline, Extraction, float] | None:
-            side = profile.frame_short_side
+            side = chosen.sampling.short_side
             try:
                 found, seconds = processes.run(
                     timed_frames, video.path, sampling=sampling, short_side=side

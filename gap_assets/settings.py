@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     videos: Path | None = None
     captions: Path | None = None
     frames_per_second: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    controls: bool = True
     prompt: Annotated[str, AfterValidator(check_prompt)] | None = None
     videos_per_run: int = Field(default=256, ge=1)
     executor: Literal["in_process", "multiprocess", "ray", "k8s"] = "in_process"

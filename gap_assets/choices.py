@@ -8,10 +8,11 @@ machine is in `gap_assets.settings`.
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from gap_assets.coca.names import LOCAL, canonical_model, canonical_weights, is_local
 from gap_assets.lineage import STEPS, fingerprint
 from gap_assets.profiles import PROFILES
 from gap_assets.settings import Settings
@@ -83,16 +84,25 @@ class CocaModel(Choice):
 
     free: ClassVar[frozenset[str]] = frozenset({"device", "batch_size"})
 
-    model: str
-    weights: str | None = None
+    model: Annotated[str, AfterValidator(canonical_model)]
+    weights: Annotated[str | None, AfterValidator(canonical_weights)] = None
     precision: Literal["auto", "fp32", "fp16"] = "auto"
     device: str = "auto"
     batch_size: int = Field(default=64, ge=1)
 
+    @model_validator(mode="after")
+    def _has_weights(self) -> Self:
+        if self.weights is None and not is_local(self.model):
+            raise ValueError(
+                f"{self.model} needs weights: set `weights` to one of its tags or a file. Random"
+                " weights are only for the untrained control."
+            )
+        return self
+
     def determines(self) -> Any:
         """The config, and the content of local weights."""
         chosen = super().determines()
-        model = _content(self.model.removeprefix("local-dir:"))
+        model = _content(self.model.removeprefix(LOCAL))
         return chosen | {"model": model, "weights": _content(self.weights)}
 
 
@@ -104,7 +114,7 @@ class Captioning(Choice):
             twice. None: the tag that embeds.
     """
 
-    weights: str | None = None
+    weights: Annotated[str | None, AfterValidator(canonical_weights)] = None
     mode: Literal["greedy", "beam", "compat", "sample"] = "greedy"
     beams: int = Field(default=4, ge=1)
     max_tokens: int = Field(default=30, ge=2)
@@ -192,17 +202,19 @@ def settings_fingerprint(asset: str, find: Callable[[str], Any]) -> str:
 def default_choices(settings: Settings) -> Mapping[str, Choice]:
     """What a data folder's settings and profile choose, by key."""
     profile = PROFILES[settings.models]
+    coca = settings.coca or profile.coca
+    of_profile = None if is_local(coca) else profile.weights
     return {
         "sampling": FrameSampling(
             sampling=FramesPerSecond(rate=settings.frames_per_second),
             short_side=profile.frame_short_side,
         ),
-        "coca": CocaModel(model=profile.coca, weights=profile.weights),
-        "captioning": Captioning(),
+        "coca": CocaModel(model=coca, weights=settings.weights or of_profile),
+        "captioning": Captioning(weights=settings.caption_weights),
         "caption_filter": CaptionFilter(method=profile.caption_filter),
         "summarizer": SummarizerModel(
-            model=profile.summarizer,
-            prompt=settings.prompt or profile.prompt,
+            model=settings.summarizer or profile.summarizer,
+            prompt=settings.summary_prompt or profile.prompt,
             repetition_penalty=profile.repetition_penalty,
         ),
         "statistics": GapStatistics(),

@@ -42,7 +42,9 @@ def machine_memory(root: Path = Path("/")) -> Memory | None:
         lines = (root / "proc/meminfo").read_text().splitlines()
     except OSError:
         return None
-    sizes = {name: int(rest.split()[0]) * 1024 for name, _, rest in (s.partition(":") for s in lines)}
+    sizes = {
+        name: int(rest.split()[0]) * 1024 for name, _, rest in (s.partition(":") for s in lines)
+    }
     found = [Memory(free=sizes["MemAvailable"], total=sizes["MemTotal"]), *_containers(root)]
     return Memory(free=min(m.free for m in found), total=min(m.total for m in found))
 
@@ -61,7 +63,9 @@ def _containers(root: Path) -> Iterator[Memory]:
         # In a container the path may be the host's: then only its end, the mount, is there.
         group = mount / path.lstrip("/")
         for folder in (group, *group.parents):
-            if folder.is_relative_to(mount) and (found := _container(folder, *(V1 if controllers else V2))):
+            if folder.is_relative_to(mount) and (
+                found := _container(folder, *(V1 if controllers else V2))
+            ):
                 yield found
 
 

@@ -61,9 +61,7 @@ class Controls:
         return self.networks * self.per_network
 
 
-def plan_controls(
-    frames: Mapping[str, int], statistics: GapStatistics, *, flop: float
-) -> Controls:
+def plan_controls(frames: Mapping[str, int], statistics: GapStatistics, *, flop: float) -> Controls:
     """Decides how much the untrained networks see, by the corpus and the architecture alone.
 
     All of them together encode at most `statistics.untrained_share` of the corpus's frames, or
@@ -158,6 +156,7 @@ def embed_controls(
             f"Untrained network {seed + 1} of {controls.networks} is done. "
             + _to_go(time.monotonic() - started, seen, controls.pictures)
         )
+    progress(controls.networks, controls.networks)
     return pl.concat(parts) if parts else pl.DataFrame()
 
 

@@ -54,9 +54,7 @@ def untrained_embeddings(
     def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
         from gap_assets.coca.cost import encoding_flop
 
-        controls = plan_controls(
-            count_frames(store), statistics, flop=encoding_flop(coca.model)
-        )
+        controls = plan_controls(count_frames(store), statistics, flop=encoding_flop(coca.model))
         drop_models()  # Nothing that is made after the controls needs a trained network.
         rows = embed_controls(
             lambda seed: coca.untrained(seed=seed),

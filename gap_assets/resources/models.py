@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gap_assets.coca.model import Coca
     from gap_assets.summaries.summarizer import Summarizer
 
+
 class CocaModel(choices.CocaModel, dg.ConfigurableResource):  # type: ignore[type-arg]
     """The CoCa that embeds frames and texts, and captions frames unless told otherwise."""
 
@@ -42,11 +43,10 @@ class CocaModel(choices.CocaModel, dg.ConfigurableResource):  # type: ignore[typ
         )
 
     def logit_scale(self) -> float:
-        """The model's own inverse temperature, learned with it; its file tells it where it can."""
-        from gap_assets.coca.cost import stored_logit_scale
+        """The model's own inverse temperature, learned with it."""
+        from gap_assets.coca.cost import logit_scale
 
-        stored = stored_logit_scale(self.model, self.weights)
-        return float(self.load().module.logit_scale.exp()) if stored is None else stored
+        return logit_scale(self.model, self.weights)
 
 
 class Captioning(choices.Captioning, dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -158,7 +158,15 @@ class SummarizerModel(Choice):
 
 
 class GapStatistics(Choice):
-    """What the gap is measured on, and how often it is resampled."""
+    """What the gap is measured on, and how often it is resampled.
+
+    Attributes:
+        untrained_seeds: At most so many untrained networks; 0: none.
+        untrained_videos: At most so many videos are seen by them.
+        untrained_share: Of the corpus's frames, at most so many are encoded by all of them
+            together, but for what `gap_assets.untrained` always allows. What they tell hardly
+            depends on it: networks differ by more than frames and videos do.
+    """
 
     fusion: Literal["mean", "medoid", "max", "middle"] = "mean"
     text_source: Literal["summary", "captions", "filtered", "reference"] = "summary"
@@ -168,6 +176,7 @@ class GapStatistics(Choice):
     neighbors: int = Field(default=15, ge=2)
     untrained_seeds: int = Field(default=5, ge=0)
     untrained_videos: int = Field(default=500, ge=3)
+    untrained_share: float = Field(default=0.25, ge=0, allow_inf_nan=False)
 
 
 # The choices that each asset depends on; assets that are not here have none.

@@ -236,7 +236,9 @@ def status(data: Data) -> None:
     with one_sentence():
         settings = _existing(data)
         counts = current_standing(settings).counts()
-    states = ("current", "stale", "failed", "missing")
+    states = ["current", "stale", "failed", "missing"]
+    if any(count["later"] for count in counts.values()):
+        states.append("later")
     table = Table("asset", *states)
     for asset, count in counts.items():
         table.add_row(asset, *(str(count[state] or "") for state in states))

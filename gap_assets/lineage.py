@@ -18,7 +18,7 @@ class Step:
 
     Attributes:
         upstream: The assets that it reads.
-        optional: Those of `upstream` that a video may lack.
+        optional: Those of `upstream` that a video may lack, or that may be left for later.
         version: Raised when the code gives another result from the same inputs and settings.
         per_video: Whether it is partitioned by video.
     """
@@ -52,13 +52,14 @@ STEPS: dict[str, Step] = {
             "reference_captions",
         ),
         optional=("reference_captions",),
-        version="2",
+        version="3",
         per_video=False,
     ),
     "projection_model": Step(upstream=("video_embeddings", "text_embeddings"), per_video=False),
     "projections": Step(upstream=("projection_model", "video_embeddings", "text_embeddings")),
     "gap_metrics": Step(
         upstream=("video_embeddings", "text_embeddings", "untrained_embeddings"),
+        optional=("untrained_embeddings",),
         version="2",
         per_video=False,
     ),
@@ -66,6 +67,7 @@ STEPS: dict[str, Step] = {
 }
 
 ROOTS = ("videos", "reference_captions")
+CONTROLS = "untrained_embeddings"
 
 Hashes = Mapping[tuple[str, str | None], str]
 """(asset, video) to the hash of what is stored; the video is None for unpartitioned assets."""

@@ -143,6 +143,14 @@ def run(
     summarizer: SummarizerName = None,
     prompt_file: PromptFile = None,
     frames_per_second: Annotated[float | None, typer.Option(help="How densely to sample.")] = None,
+    controls: Annotated[
+        bool | None,
+        typer.Option(
+            "--controls/--no-controls",
+            help="Whether untrained networks are measured too; they can be left for later.",
+            show_default="--controls",
+        ),
+    ] = None,
 ) -> None:
     """Materialise everything for a folder of videos. What is current already is skipped."""
     _run(
@@ -156,6 +164,7 @@ def run(
         summarizer=summarizer,
         prompt_file=prompt_file and prompt_file.absolute(),
         frames_per_second=frames_per_second,
+        controls=controls,
     )
 
 

@@ -179,24 +179,15 @@ class GapStatistics(Choice):
     untrained_share: float = Field(default=0.25, ge=0, allow_inf_nan=False)
 
 
-# The choices that each asset depends on; assets that are not here have none.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "frames": ("sampling",),
-    "frame_captions": ("coca", "captioning"),
-    "frame_embeddings": ("coca",),
-    "filtered_captions": ("coca", "caption_filter"),
-    "video_summaries": ("summarizer",),
-    "text_embeddings": ("coca",),
-    "untrained_embeddings": ("coca", "statistics"),
-    "projection_model": ("statistics",),
-    "gap_metrics": ("coca", "statistics"),
-    "gap_report": ("coca", "captioning", "summarizer", "sampling", "statistics"),
-}
-
-
 def settings_fingerprint(asset: str, find: Callable[[str], Any]) -> str:
     """The fingerprint of an asset's settings, given a way to find a choice by its key."""
-    return fingerprint([find(key).determines() for key in CHOICES.get(asset, ())])
+
+    def value(parameter: str) -> Any:
+        key, _, field = parameter.partition(".")
+        determines = find(key).determines()
+        return determines[field] if field else determines
+
+    return fingerprint([value(parameter) for parameter in STEPS[asset].parameters])
 
 
 def default_choices(settings: Settings) -> Mapping[str, Choice]:

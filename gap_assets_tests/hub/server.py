@@ -155,7 +155,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._content(content, name, {"ETag": f'"{digest[:40]}"', **commit})
         # As the hub does, to the server of large files.
         linked = {"X-Linked-Size": str(_size(content)), "X-Linked-Etag": f'"{digest}"'}
-        location = {"Location": f"/content/{repository}/-/{name}"}
+        # Of another host: redirects within the hub are followed before the headers are read.
+        address = f"http://localhost:{hub.server_port}/content/{repository}/-/{name}"
+        location = {"Location": address}
         return self._answer(302, headers={**location, **linked, **commit})
 
     def _content(self, content: Content, name: str, headers: Mapping[str, str] = {}) -> None:

@@ -41,10 +41,10 @@ def cpu_seconds() -> float:
     """CPU seconds, user and system, of this process with all its threads and its children."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     ended = sum(usage.ru_utime + usage.ru_stime for usage in usages)
-    return ended + sum(_ticks(pid) for pid in _living_children()) / os.sysconf("SC_CLK_TCK")
+    return ended + sum(_ticks(pid) for pid in living_children()) / os.sysconf("SC_CLK_TCK")
 
 
-def _living_children() -> list[str]:
+def living_children() -> list[str]:
     """Their ids, where the system tells them (Linux)."""
     return [
         pid

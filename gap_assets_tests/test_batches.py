@@ -25,6 +25,34 @@ def test_the_size_is_halved_for_good_until_the_parts_fit(caplog):
     assert [record.args for record in caplog.records] == [(4,), (2,)]
 
 
+def test_what_fits_is_known_to_the_next_call_of_the_same_kind():
+    fits, tried = {}, []
+
+    def work(part: list[int]) -> None:
+        tried.append(len(part))
+        if len(part) > 2:
+            raise torch.OutOfMemoryError
+
+    for kind in ("frames", "frames", "texts"):
+        list(BatchSize(4, fits=fits, kind=kind).parts([1, 2, 3, 4], work))
+    assert tried == [4, 2, 2, 2, 2, 4, 2, 2]
+    assert BatchSize(1, fits=fits, kind="frames").most == 1
+
+
+def test_items_of_different_weight_are_halved_by_weight():
+    tried = []
+
+    def work(part: list[int]) -> None:
+        tried.append(part)
+        if sum(part) > 10:
+            raise torch.OutOfMemoryError
+
+    size = BatchSize(16, weigh=sum)
+    assert len(list(size.parts([8, 8, 4, 4, 1, 1], work))) == 4
+    assert tried == [[8, 8], [8], [8], [4, 4], [1, 1]]
+    assert size.most == 8
+
+
 def test_less_than_a_batch_is_halved_too():
     tried = []
 

@@ -38,9 +38,13 @@ def test_speeds_come_from_the_ledger_where_it_has_enough(made, world, monkeypatc
     seconds = dict(ledger.iter_rows())
     assert found.seconds["frames"] == pytest.approx(seconds["frames"] / 2)
     assert found.seconds["frame_captions"] == pytest.approx(seconds["frame_captions"])
-    # Five networks see all frames, and at most describe them.
+    # Five networks encode all frames and 100 pictures of noise; at most they describe them.
     controls = found.seconds["untrained_embeddings"]
-    assert controls == pytest.approx(5 * seconds["frame_captions"])
+    made_by_control = 5 * (found.frames + 100)
+    assert controls == pytest.approx(seconds["frame_captions"] / found.frames * made_by_control)
+    later = made.model_copy(update={"controls": False})
+    without = estimate(world, settings=later, fingerprints=fingerprints)
+    assert set(found.seconds) - set(without.seconds) == {"untrained_embeddings"}
     changed = fingerprints | {"frame_captions": "another model"}
     assert "tried" in estimate(world, settings=made, fingerprints=changed).rates
 

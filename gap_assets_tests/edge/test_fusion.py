@@ -39,7 +39,7 @@ def test_of_two_frames_the_first_is_the_medoid(seed):
 
 
 def test_noise_keeps_its_colours():
-    noise = Image.open(io.BytesIO(_noise(32)[0]))
+    noise = Image.open(io.BytesIO(_noise(1, 32)[0]))
     assert JpegImagePlugin.get_sampling(noise) == 0  # 4:4:4
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from gap_assets.build import build_definitions
+from gap_assets.jobs import OF_ALL_VIDEOS
 from gap_assets.runs import (
     QUIET,
     RunFailedError,
@@ -26,6 +27,7 @@ from gap_assets.settings import Settings, remember
 from gap_assets.standing import current_standing
 from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
+from gap_assets_tests.conftest import remembered
 from gap_assets_tests.rows import put
 
 PER_VIDEO_TABLES = {
@@ -187,6 +189,53 @@ def test_a_second_run_does_nothing(made):
     after = Warehouse(path=made.warehouse).read("FROM materializations ORDER BY ALL")
     per_video = pl.col("asset").is_in(["videos", "reference_captions"]).not_()
     assert before.filter(per_video).equals(after.filter(per_video))
+
+
+def test_controls_can_be_left_for_later(tmp_path, world):
+    settings = remembered(tmp_path / "data", world, controls=False)
+    run_everything(settings)
+    warehouse = Warehouse(path=settings.warehouse)
+
+    def made_by() -> dict[tuple[str, str], str]:
+        rows = warehouse.read("SELECT asset, video_id, run_id FROM materializations")
+        return {(asset, video): run for asset, video, run in rows.iter_rows()}
+
+    def encoders() -> set[str]:
+        return set(warehouse.read("SELECT DISTINCT encoder FROM gap_metrics")["encoder"])
+
+    def state(asset: str) -> dict[str, int]:
+        return dict(current_standing(remember(settings.data)).counts()[asset])
+
+    assert not current_standing(settings).outdated
+    assert (state("untrained_embeddings"), state("gap_metrics")) == ({"later": 1}, {"current": 1})
+    assert encoders() == {"embedded coca"}
+    page = (settings.report / "report.html").read_text()
+    assert page.count("The untrained controls are missing") == 1
+    before = made_by()
+
+    with_controls = remember(settings.data, controls=True)
+    assert (state("untrained_embeddings"), state("gap_metrics")) == ({"missing": 1}, {"stale": 1})
+    run_everything(with_controls)
+    after = made_by()
+    assert {
+        asset for (asset, video), run in after.items() if before.get((asset, video)) != run
+    } == {
+        *("videos", "reference_captions"),  # which every run reads anew
+        *("untrained_embeddings", "gap_metrics", "gap_report"),
+    }
+    assert {f"untrained-{seed}" for seed in range(5)} < encoders()
+    assert "controls are missing" not in (settings.report / "report.html").read_text()
+
+    run_everything(remember(settings.data, controls=False))
+    assert state("untrained_embeddings") == {"current": 1}
+    assert {key: run for key, run in made_by().items() if key[0] in OF_ALL_VIDEOS} == {
+        key: run for key, run in after.items() if key[0] in OF_ALL_VIDEOS
+    }
+
+    # A control of other texts is none.
+    run_everything(remember(settings.data, prompt="So: {captions}"))
+    assert (state("untrained_embeddings"), state("gap_metrics")) == ({"later": 1}, {"current": 1})
+    assert encoders() == {"embedded coca"}
 
 
 def test_a_part_of_the_report_that_was_deleted_is_made_again(copy_of_made):

@@ -13,7 +13,7 @@ from pathlib import Path
 import notebook_flow
 import numpy as np
 import torch
-from common import cpu_times, report
+from common import cpu_times, random_seed, report
 from pictures import jpegs, pictures
 
 from gap_assets.coca.decoder import CaptionDecoder
@@ -41,7 +41,9 @@ def main() -> None:
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
-    coca = load_coca(model=options.model, weights=None, device="cpu")
+    coca = load_coca(
+        model=options.model, weights=None, device="cpu", seed=random_seed(options.model)
+    )
     figures: dict[str, float | int | str | None] = {
         "model": options.model,
         "batch": options.batch,

@@ -17,7 +17,7 @@ from typing import Any
 
 import notebook_flow
 import torch
-from common import report
+from common import random_seed, report
 from pictures import jpegs, pictures
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -111,7 +111,11 @@ def main() -> None:
     options = parser.parse_args()
 
     coca = load_coca(
-        model=options.model, weights=None, device=options.device, precision=options.precision
+        model=options.model,
+        weights=None,
+        device=options.device,
+        precision=options.precision,
+        seed=random_seed(options.model),
     )
     peak = matmul_peak(coca)
     on_gpu = coca.device.type == "cuda"

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from common import report
+from common import random_seed, report
 from numpy.typing import NDArray
 from pictures import pictures
 from PIL import Image
@@ -129,7 +129,7 @@ def main() -> None:
     ]
     texts = calibration_captions(options.model)[: len(videos)]
     found = measure(
-        load_coca(model=options.model, weights=None, device="cpu"),
+        load_coca(model=options.model, weights=None, device="cpu", seed=random_seed(options.model)),
         videos,
         texts,
         short_side=PROFILES["hub"].frame_short_side,

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from common import report
+from common import random_seed, report
 from PIL import Image
 
 from gap_assets.captions.filtering import calibration_captions
@@ -44,7 +44,13 @@ def main() -> None:
     films = [draw_film(5, index, split="held-out") for index in range(options.frames)]
     frames = [jpeg(Image.fromarray(draw_frame(film, 0)), 90) for film in films]
     texts = calibration_captions(options.model)[:16]
-    full = load_coca(model=options.model, weights=None, device=options.device, precision="fp32")
+    full = load_coca(
+        model=options.model,
+        weights=None,
+        device=options.device,
+        precision="fp32",
+        seed=random_seed(options.model),
+    )
     rows, captions = outputs(full, frames, texts)
     weights = copy.deepcopy(full.module.state_dict())
     figures: dict[str, float | int | str | None] = {

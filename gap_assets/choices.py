@@ -8,10 +8,11 @@ machine is in `gap_assets.settings`.
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from gap_assets.coca.names import LOCAL, canonical_model, canonical_weights, is_local
 from gap_assets.lineage import STEPS, fingerprint
 from gap_assets.profiles import PROFILES
 from gap_assets.settings import Settings
@@ -83,16 +84,25 @@ class CocaModel(Choice):
 
     free: ClassVar[frozenset[str]] = frozenset({"device", "batch_size"})
 
-    model: str
-    weights: str | None = None
+    model: Annotated[str, AfterValidator(canonical_model)]
+    weights: Annotated[str | None, AfterValidator(canonical_weights)] = None
     precision: Literal["auto", "fp32", "fp16"] = "auto"
     device: str = "auto"
     batch_size: int = Field(default=64, ge=1)
 
+    @model_validator(mode="after")
+    def _has_weights(self) -> Self:
+        if self.weights is None and not is_local(self.model):
+            raise ValueError(
+                f"{self.model} needs weights: set `weights` to one of its tags or a file. Random"
+                " weights are only for the untrained control."
+            )
+        return self
+
     def determines(self) -> Any:
         """The config, and the content of local weights."""
         chosen = super().determines()
-        model = _content(self.model.removeprefix("local-dir:"))
+        model = _content(self.model.removeprefix(LOCAL))
         return chosen | {"model": model, "weights": _content(self.weights)}
 
 
@@ -104,7 +114,7 @@ class Captioning(Choice):
             twice. None: the tag that embeds.
     """
 
-    weights: str | None = None
+    weights: Annotated[str | None, AfterValidator(canonical_weights)] = None
     mode: Literal["greedy", "beam", "compat", "sample"] = "greedy"
     beams: int = Field(default=4, ge=1)
     max_tokens: int = Field(default=30, ge=2)
@@ -148,7 +158,15 @@ class SummarizerModel(Choice):
 
 
 class GapStatistics(Choice):
-    """What the gap is measured on, and how often it is resampled."""
+    """What the gap is measured on, and how often it is resampled.
+
+    Attributes:
+        untrained_seeds: At most so many untrained networks; 0: none.
+        untrained_videos: At most so many videos are seen by them.
+        untrained_share: Of the corpus's frames, at most so many are encoded by all of them
+            together, but for what `gap_assets.untrained` always allows. What they tell hardly
+            depends on it: networks differ by more than frames and videos do.
+    """
 
     fusion: Literal["mean", "medoid", "max", "middle"] = "mean"
     text_source: Literal["summary", "captions", "filtered", "reference"] = "summary"
@@ -158,42 +176,36 @@ class GapStatistics(Choice):
     neighbors: int = Field(default=15, ge=2)
     untrained_seeds: int = Field(default=5, ge=0)
     untrained_videos: int = Field(default=500, ge=3)
-
-
-# The choices that each asset depends on; assets that are not here have none.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "frames": ("sampling",),
-    "frame_captions": ("coca", "captioning"),
-    "frame_embeddings": ("coca",),
-    "filtered_captions": ("coca", "caption_filter"),
-    "video_summaries": ("summarizer",),
-    "text_embeddings": ("coca",),
-    "untrained_embeddings": ("coca", "statistics"),
-    "projection_model": ("statistics",),
-    "gap_metrics": ("coca", "statistics"),
-    "gap_report": ("coca", "captioning", "summarizer", "sampling", "statistics"),
-}
+    untrained_share: float = Field(default=0.25, ge=0, allow_inf_nan=False)
 
 
 def settings_fingerprint(asset: str, find: Callable[[str], Any]) -> str:
     """The fingerprint of an asset's settings, given a way to find a choice by its key."""
-    return fingerprint([find(key).determines() for key in CHOICES.get(asset, ())])
+
+    def value(parameter: str) -> Any:
+        key, _, field = parameter.partition(".")
+        determines = find(key).determines()
+        return determines[field] if field else determines
+
+    return fingerprint([value(parameter) for parameter in STEPS[asset].parameters])
 
 
 def default_choices(settings: Settings) -> Mapping[str, Choice]:
     """What a data folder's settings and profile choose, by key."""
     profile = PROFILES[settings.models]
+    coca = settings.coca or profile.coca
+    of_profile = None if is_local(coca) else profile.weights
     return {
         "sampling": FrameSampling(
             sampling=FramesPerSecond(rate=settings.frames_per_second),
             short_side=profile.frame_short_side,
         ),
-        "coca": CocaModel(model=profile.coca, weights=profile.weights),
-        "captioning": Captioning(),
+        "coca": CocaModel(model=coca, weights=settings.weights or of_profile),
+        "captioning": Captioning(weights=settings.caption_weights),
         "caption_filter": CaptionFilter(method=profile.caption_filter),
         "summarizer": SummarizerModel(
-            model=profile.summarizer,
-            prompt=settings.prompt or profile.prompt,
+            model=settings.summarizer or profile.summarizer,
+            prompt=settings.summary_prompt or profile.prompt,
             repetition_penalty=profile.repetition_penalty,
         ),
         "statistics": GapStatistics(),

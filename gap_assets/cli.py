@@ -7,6 +7,7 @@ import shlex
 import sys
 import webbrowser
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +20,13 @@ from gap_assets.console import (
     one_sentence,
     print_estimate,
     print_headlines,
+    print_models,
     print_rows,
     print_warning,
     progress_bars,
 )
 from gap_assets.profiles import ProfileName
-from gap_assets.settings import Settings, data_directory, remember
+from gap_assets.settings import Settings, choose, data_directory, remember
 
 app = typer.Typer(
     help="Measures the modality gap and the cone effect between videos and their captions.",
@@ -46,8 +48,20 @@ Data = Annotated[
 ]
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001
+    if asked:
+        print(f"gap_assets {version('gap_assets')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+]
+
+
 @app.callback()
-def utf8() -> None:
+def utf8(_: Version = False) -> None:  # noqa: FBT002
     """Starts anew in UTF-8 where the locale is of another encoding: names of files are UTF-8."""
     if sys.getfilesystemencoding() != "utf-8":
         command = [sys.executable, *sys.orig_argv[1:]]
@@ -67,6 +81,51 @@ def demo(data: Data) -> None:
     _run(data, videos=videos, captions=captions, frames_per_second=2.0)
 
 
+Models = Annotated[ProfileName | None, typer.Option(help="`hub` downloads the real models.")]
+CocaName = Annotated[
+    str | None, typer.Option(help="open_clip's name of a CoCa, or a folder.", metavar="NAME|FOLDER")
+]
+Weights = Annotated[
+    str | None, typer.Option(help="Its weights: a tag of open_clip, or a file.", metavar="TAG|FILE")
+]
+CaptionWeights = Annotated[
+    str | None, typer.Option(help="Other weights for the captions only.", metavar="TAG|FILE")
+]
+SummarizerName = Annotated[
+    str | None,
+    typer.Option(help="A language model on the hub, or a folder.", metavar="NAME|FOLDER"),
+]
+PromptFile = Annotated[
+    Path | None, typer.Option(help="The summary's prompt, a text with the field {captions}.")
+]
+
+
+@app.command()
+def check(
+    data: Data,
+    models: Models = None,
+    coca: CocaName = None,
+    weights: Weights = None,
+    caption_weights: CaptionWeights = None,
+    summarizer: SummarizerName = None,
+    prompt_file: PromptFile = None,
+) -> None:
+    """Check that the models can run here, and say what would be downloaded. Writes nothing."""
+    from gap_assets.pipeline.model_check import check_models
+
+    with one_sentence():
+        settings = choose(
+            data,
+            models=models,
+            coca=coca,
+            weights=weights,
+            caption_weights=caption_weights,
+            summarizer=summarizer,
+            prompt_file=prompt_file,
+        )
+        print_models(check_models(**_models(settings)))
+
+
 @app.command()
 def run(
     data: Data,
@@ -77,10 +136,21 @@ def run(
     captions: Annotated[
         Path | None, typer.Option(help="Human captions: a JSON or JSON lines file, or a folder.")
     ] = None,
-    models: Annotated[
-        ProfileName | None, typer.Option(help="Which models; `hub` downloads the real ones.")
-    ] = None,
+    models: Models = None,
+    coca: CocaName = None,
+    weights: Weights = None,
+    caption_weights: CaptionWeights = None,
+    summarizer: SummarizerName = None,
+    prompt_file: PromptFile = None,
     frames_per_second: Annotated[float | None, typer.Option(help="How densely to sample.")] = None,
+    controls: Annotated[
+        bool | None,
+        typer.Option(
+            "--controls/--no-controls",
+            help="Whether untrained networks are measured too; they can be left for later.",
+            show_default="--controls",
+        ),
+    ] = None,
 ) -> None:
     """Materialise everything for a folder of videos. What is current already is skipped."""
     _run(
@@ -88,7 +158,13 @@ def run(
         videos=directory and directory.absolute(),
         captions=captions and captions.absolute(),
         models=models,
+        coca=coca,
+        weights=weights,
+        caption_weights=caption_weights,
+        summarizer=summarizer,
+        prompt_file=prompt_file and prompt_file.absolute(),
         frames_per_second=frames_per_second,
+        controls=controls,
     )
 
 
@@ -96,7 +172,12 @@ def run(
 def estimate(
     directory: Annotated[Path, typer.Argument(help="The folder of the videos.")],
     data: Data,
-    models: Annotated[ProfileName | None, typer.Option(help="As for `gap run`.")] = None,
+    models: Models = None,
+    coca: CocaName = None,
+    weights: Weights = None,
+    caption_weights: CaptionWeights = None,
+    summarizer: SummarizerName = None,
+    prompt_file: PromptFile = None,
     frames_per_second: Annotated[float | None, typer.Option(help="As for `gap run`.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,  # noqa: FBT002
 ) -> None:
@@ -105,8 +186,17 @@ def estimate(
     from gap_assets.estimate import estimate
 
     with one_sentence():
-        chosen: dict[str, Any] = {"models": models, "frames_per_second": frames_per_second}
-        settings = Settings(data=data.absolute(), **{k: v for k, v in chosen.items() if v})
+        settings = choose(
+            data,
+            models=models,
+            coca=coca,
+            weights=weights,
+            caption_weights=caption_weights,
+            summarizer=summarizer,
+            prompt_file=prompt_file,
+            frames_per_second=frames_per_second,
+        )
+        _get_models(settings)
         found = estimate(directory, settings=settings, fingerprints=default_fingerprints(settings))
     if as_json:
         print(json.dumps(found.as_dict()))
@@ -155,7 +245,9 @@ def status(data: Data) -> None:
     with one_sentence():
         settings = _existing(data)
         counts = current_standing(settings).counts()
-    states = ("current", "stale", "failed", "missing")
+    states = ["current", "stale", "failed", "missing"]
+    if any(count["later"] for count in counts.values()):
+        states.append("later")
     table = Table("asset", *states)
     for asset, count in counts.items():
         table.add_row(asset, *(str(count[state] or "") for state in states))
@@ -254,11 +346,31 @@ def _run(data: Path, **values: Any) -> None:
         settings = remember(data, **values)
         # What an asset needs of a machine is defined by the process's own settings.
         os.environ["GAP_DATA"] = str(settings.data)
+        _get_models(settings)
         from gap_assets.runs import run_everything
 
         with progress_bars() as listener, listening(listener):
             run_everything(settings)
         print_headlines(settings)
+
+
+def _get_models(settings: Settings) -> None:
+    """Checks the models before anything is decoded, and downloads what is missing."""
+    from gap_assets.pipeline.model_check import check_models, download_bytes, fetch_models
+
+    chosen = _models(settings)
+    if download_bytes(found := check_models(**chosen)):
+        print_models(found)
+        fetch_models(**chosen)
+        check_models(**chosen)  # Now the files themselves, and the memory that they take.
+
+
+def _models(settings: Settings) -> dict[str, Any]:
+    """What is chosen of the models, as `check_models` takes it."""
+    from gap_assets.choices import default_choices
+
+    chosen = default_choices(settings)
+    return {key: chosen[key] for key in ("coca", "captioning", "summarizer")}
 
 
 def _report(data: Path) -> Path:

@@ -1,10 +1,12 @@
 """What the command `gap` prints: tables, bars, the headlines of a run, errors as one sentence."""
 
 import json
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import typer
 from pydantic import ValidationError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from gap_assets.estimate import Estimate
+    from gap_assets.pipeline.model_check import ModelStatus
 
 console = Console(emoji=False)
 
@@ -39,9 +42,10 @@ def progress_bars() -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn())
-    progress = Progress(*columns, TimeElapsedColumn(), console=console)
     tasks: dict[str, Any] = {}
-    with ExitStack() as shown:
+    with _own_stdout() as stdout, ExitStack() as shown:
+        own = Console(emoji=False, file=stdout)
+        progress = Progress(*columns, TimeElapsedColumn(), console=own)
 
         def listener(asset: str, done: int, total: int) -> None:
             if not tasks:  # not before, so that others' bars can be seen until then
@@ -51,6 +55,18 @@ def progress_bars() -> Iterator[Any]:
             progress.update(tasks[asset], completed=done, total=total)
 
         yield listener
+
+
+@contextmanager
+def _own_stdout() -> Iterator[IO[str]]:
+    """Stdout under a descriptor of its own: Dagster points descriptor 1 elsewhere during a step."""
+    try:
+        descriptor = os.dup(sys.stdout.fileno())
+    except (OSError, ValueError):  # It is no file, as in a test.
+        yield sys.stdout
+        return
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as stdout:
+        yield stdout
 
 
 def print_headlines(settings: Settings) -> None:
@@ -84,6 +100,26 @@ def print_warning(settings: Settings) -> None:
     warehouse = Warehouse(path=settings.warehouse)
     if warning := unfamiliar_videos(warehouse, PROFILES[settings.models]):
         console.print(f"[yellow]{escape(warning)}[/yellow]")
+
+
+def print_models(models: "Sequence[ModelStatus]") -> None:
+    """Prints which models a run uses, what is on this machine, and what would be downloaded."""
+    from gap_assets.hub import cache_directory, free_space
+    from gap_assets.pipeline.model_check import download_bytes
+
+    table = Table("for", "model", "files", "size", "memory", title="models")
+    for model in models:
+        place = "on this machine" if model.here else "to be downloaded"
+        size, memory = f"{model.bytes / 1e9:.3g} GB", f"{model.memory / 1e9:.3g} GB"
+        table.add_row(model.role, escape(model.name), place, size, memory)
+    console.print(table)
+    if needed := download_bytes(models):
+        console.print(
+            f"To be downloaded: {needed / 1e9:.3g} GB into {cache_directory()}, where"
+            f" {free_space() / 1e9:.3g} GB are free.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def print_estimate(found: "Estimate") -> None:
@@ -125,7 +161,7 @@ def _text(cell: Any) -> str:
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """Turns what a user can mend into one sentence and exit status 1."""
+    """Turns what a user can fix into one sentence and exit status 1."""
     try:
         yield
     except Exception as error:
@@ -137,10 +173,12 @@ def one_sentence() -> Iterator[None]:
 
 
 def _sentence(error: Exception) -> str | None:
-    """What a user can mend, in a sentence."""
+    """What a user can fix, in a sentence."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        field = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        return f"{field}: {message}" if field else message
     # Our own errors say what is wrong and what to do.
-    mended = isinstance(error, OSError) or type(error).__module__.startswith("gap_assets.")
-    return str(error) if mended else None
+    ours = isinstance(error, OSError) or type(error).__module__.startswith("gap_assets.")
+    return str(error) if ours else None

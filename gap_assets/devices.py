@@ -5,14 +5,18 @@ it ends. How many runs go at once, and so how many wait in the queue, is the ins
 """
 
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from gap_assets.memory import machine_memory
+
 log = logging.getLogger(__name__)
 
+DRIVER = Path("/proc/driver/nvidia/version")
 LEASES = Path(tempfile.gettempdir()) / "gap_assets-gpus"
 
 
@@ -20,21 +24,57 @@ def compute_device(name: str = "auto") -> str:
     """The torch device for a name, made this process's current one if it is a GPU.
 
     Args:
-        name: `auto` leases a GPU where there is one and waits while all are taken; else a torch
-            device such as `cpu` or `cuda:1`, taken as it is.
+        name: `auto` leases a GPU where there is one and waits while all are taken, and so does
+            `cuda`, which wants one; else a torch device such as `cpu` or `cuda:1`, taken as it is.
 
     Raises:
         ValueError: A GPU was named and torch sees none.
     """
     import torch
 
-    if name == "auto":
-        name = f"cuda:{_leased()}" if torch.cuda.is_available() else "cpu"
+    there = torch.cuda.is_available()
+    if name.startswith("cuda") and not there:
+        reason = _unused_driver() or "torch sees no GPU"
+        raise ValueError(f"Device {name!r} was asked for, but {reason}; use 'auto'.")
+    if name == "auto" and not there and (unused := _unused_driver()):
+        log.warning("%s; the models run on the CPU.", unused)
+    if name in ("auto", "cuda"):
+        name = f"cuda:{_leased()}" if there else "cpu"
     if name.startswith("cuda"):
-        if not torch.cuda.is_available():
-            raise ValueError(f"Device {name!r} was asked for, but torch sees no GPU; use 'auto'.")
         torch.cuda.set_device(name)  # CUDA graphs are captured on the current device.
     return name
+
+
+def describe_device(name: str) -> str:
+    """A torch device in words: the card's name, or `the CPU`."""
+    import torch
+
+    device = torch.device(name)
+    if device.type != "cuda":
+        return "the CPU"
+    return f"{device} ({torch.cuda.get_device_name(device)})"
+
+
+def free_memory(name: str) -> int:
+    """Bytes that a torch device has free; for a CPU, what the machine or its container has."""
+    import torch
+
+    if torch.device(name).type == "cuda":
+        return torch.cuda.mem_get_info(torch.device(name))[0]
+    found = machine_memory()
+    return found.free if found else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@cache
+def _unused_driver() -> str | None:
+    """Why a machine with an NVIDIA driver has no GPU that torch can use; None without a driver."""
+    import torch
+
+    if not DRIVER.exists():
+        return None
+    if torch.version.cuda is None:
+        return "this torch was built without CUDA"
+    return f"the NVIDIA driver does not work with torch's CUDA {torch.version.cuda}; update it"
 
 
 @cache

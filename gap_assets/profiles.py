@@ -42,6 +42,12 @@ class Profile:
     familiar_logprob: float = 0.0
 
 
+def display_name(model: str, weights: str | None = None) -> str:
+    """A model's name for people, without the machine's path where it ships with the package."""
+    name = f"embedded {Path(model).name}" if str(MODELS) in model else model
+    return f"{name} {weights}" if weights else name
+
+
 PROFILES: dict[ProfileName, Profile] = {
     # The embedded summariser reads a story from the order of its captions, repeats included: a
     # bounce is "left, right, left". Only run-length filtering keeps that.

@@ -9,10 +9,11 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gap_assets.coca.names import canonical_model, canonical_weights
 from gap_assets.disk import write_atomically
 from gap_assets.profiles import ProfileName
 from gap_assets.summaries.prompts import check_prompt
@@ -28,6 +30,15 @@ SETTINGS_FILE = "gap.toml"
 
 URL = re.compile("ducklake:|[a-z0-9]+://")
 SECRET = re.compile(r"password\s*=|://[^/?#]*:[^/?#]*@", re.IGNORECASE)
+
+MODEL_FIELDS = ("coca", "weights", "caption_weights", "summarizer")
+# What a folder remembers of the old choice says nothing of a new one.
+FORGOTTEN_WITH = {
+    "models": MODEL_FIELDS,
+    "coca": ("weights", "caption_weights"),
+    "prompt": ("prompt_file",),
+    "prompt_file": ("prompt",),
+}
 
 
 class SettingsFileError(Exception):
@@ -50,10 +61,16 @@ class Settings(BaseSettings):
     warehouse: str = Field(default_factory=lambda known: str(known["data"] / "gap.duckdb"))
     warehouse_files: str = Field(default_factory=lambda known: str(known["data"] / "warehouse"))
     models: ProfileName = "embedded"
+    coca: Annotated[str, AfterValidator(canonical_model)] | None = None
+    weights: Annotated[str, AfterValidator(canonical_weights)] | None = None
+    caption_weights: Annotated[str, AfterValidator(canonical_weights)] | None = None
+    summarizer: str | None = None
     videos: Path | None = None
     captions: Path | None = None
     frames_per_second: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    controls: bool = True
     prompt: Annotated[str, AfterValidator(check_prompt)] | None = None
+    prompt_file: Path | None = None
     videos_per_run: int = Field(default=256, ge=1)
     executor: Literal["in_process", "multiprocess", "ray", "k8s"] = "in_process"
     deploy: Literal["laptop", "gpu-box", "cluster"] = "laptop"
@@ -84,6 +101,31 @@ class Settings(BaseSettings):
             raise ValueError("A DuckLake's catalogue is in Postgres: ducklake:postgres:dbname=…")
         return place if URL.match(place) else str(Path(place).absolute())
 
+    @field_validator("summarizer")
+    @classmethod
+    def _folder_or_repository(cls, model: str | None) -> str | None:
+        """An absolute path where it is a folder; else a name on the hub."""
+        return str(Path(model).absolute()) if model and Path(model).is_dir() else model
+
+    @model_validator(mode="after")
+    def _models_go_together(self) -> Self:
+        named = [name for name in MODEL_FIELDS if getattr(self, name) is not None]
+        if self.models == "embedded" and named:
+            raise ValueError(
+                f"{' and '.join(named)} cannot be chosen with the embedded models; add"
+                " `--models hub`."
+            )
+        if self.prompt and self.prompt_file:
+            raise ValueError("Both prompt and prompt_file are set; leave one out.")
+        if self.prompt_file:
+            check_prompt(_prompt_in(self.prompt_file))
+        return self
+
+    @property
+    def summary_prompt(self) -> str | None:
+        """The summariser's prompt as given, or as in its file; None for the default."""
+        return _prompt_in(self.prompt_file) if self.prompt_file else self.prompt
+
     @property
     def videos_directory(self) -> Path:
         """The folder whose files the asset `videos` lists."""
@@ -100,30 +142,54 @@ class Settings(BaseSettings):
         return self.data / "dagster"
 
 
+def choose(data: Path, **values: Any) -> Settings:
+    """The settings of a data folder with some values in place of its own; writes nothing.
+
+    Args:
+        data: The data folder.
+        **values: Fields of `Settings`, which win over `GAP_*` variables; None leaves a field as
+            it is. Choosing a profile drops the models that the folder remembers, a CoCa drops
+            its weights.
+
+    Raises:
+        SettingsFileError: If the file is not TOML.
+        pydantic.ValidationError: If a value is not allowed.
+    """
+    data = data.absolute()
+    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    in_force = {name for name in Settings.model_fields if f"GAP_{name.upper()}" in os.environ}
+    forgotten: dict[str, Any] = dict.fromkeys(_forgotten_with(given) - set(given) - in_force)
+    return Settings(data=data, **forgotten, **given)
+
+
 def remember(data: Path, **values: Any) -> Settings:
     """Writes the given settings into the data folder's file, keeping its others.
 
     Args:
         data: The data folder; made where it is missing.
-        **values: Fields of `Settings`; None leaves a field as it is.
+        **values: See `choose`.
 
     Returns:
-        The settings that now hold for the folder; what was given wins over `GAP_*` variables.
+        The settings that now hold for the folder.
 
     Raises:
-        SettingsFileError: If the file is no TOML.
+        SettingsFileError: If the file is not TOML.
         pydantic.ValidationError: If a value is not allowed.
         DiskFullError: If there is no space left.
     """
-    data = data.absolute()
-    given = {name: value for name, value in values.items() if value is not None}
-    stored = _remembered(data)() | given
-    Settings(data=data, **stored)
+    chosen = choose(data, **values)
+    given = {name: getattr(chosen, name) for name, value in values.items() if value is not None}
+    forgotten = _forgotten_with(given)
+    kept = {k: v for k, v in _remembered(chosen.data)().items() if k not in forgotten}
     # A JSON scalar, left unescaped, is a TOML scalar.
-    scalars = {k: json.dumps(v, default=str, ensure_ascii=False) for k, v in stored.items()}
+    scalars = {k: json.dumps(v, default=str, ensure_ascii=False) for k, v in (kept | given).items()}
     text = "".join(f"{k} = {v}\n" for k, v in scalars.items())
-    write_atomically(data / SETTINGS_FILE, text.encode())
-    return Settings(data=data, **given)
+    write_atomically(chosen.data / SETTINGS_FILE, text.encode())
+    return chosen
+
+
+def _forgotten_with(names: Iterable[str]) -> set[str]:
+    return {forgotten for name in names for forgotten in FORGOTTEN_WITH.get(name, ())}
 
 
 def _remembered(data: Path) -> TomlConfigSettingsSource:
@@ -131,4 +197,11 @@ def _remembered(data: Path) -> TomlConfigSettingsSource:
     try:
         return TomlConfigSettingsSource(Settings, toml_file=path)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsFileError(f"{path} is no TOML ({error}); mend that line.") from error
+        raise SettingsFileError(f"{path} is not valid TOML ({error}); fix that line.") from error
+
+
+def _prompt_in(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"The prompt file {file} cannot be read; check the path.") from error

@@ -93,6 +93,7 @@ def materialize_stages(
     warehouse: Warehouse,
     config: ChunkConfig,
     unit: str,
+    prepare: Callable[[], object] = lambda: None,
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Materialises per-video assets for the run's partitions, each chunk through all stages.
 
@@ -102,6 +103,7 @@ def materialize_stages(
         warehouse: Where the rows go.
         config: Chunk size, and whether current videos are done again.
         unit: What the rows are called in the log and the metadata.
+        prepare: Called once before the first chunk, unless all is current.
 
     Yields:
         One result an asset, with its numbers.
@@ -119,8 +121,9 @@ def materialize_stages(
     )
     groups = _by_wanted_assets(plans)
     tally = Tally(unit=unit, total=sum(len(group) for group in groups.values()))
-    for asset in plans if groups else ():
-        report_progress(asset, 0, tally.total)
+    if groups:
+        prepare()
+        _announce(plans, tally)
     with ThreadPoolExecutor(1, thread_name_prefix="commit") as writer:
         writing: Future[None] | None = None
         for chunk in _started(groups, stages, size=config.videos_per_chunk):
@@ -149,6 +152,11 @@ def materialize_stages(
         yield dg.MaterializeResult(
             asset_key=asset, metadata={**numbers, **skipped, **tally.metadata()}
         )
+
+
+def _announce(plans: Mapping[str, Plan], tally: Tally) -> None:
+    for asset in plans:
+        report_progress(asset, 0, tally.total)
 
 
 def _by_wanted_assets(plans: Mapping[str, Plan]) -> dict[tuple[str, ...], list[str]]:

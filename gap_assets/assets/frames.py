@@ -15,12 +15,20 @@ import polars as pl
 
 from gap_assets.assets.chunks import ChunkConfig, Finish, Stage, Start, failure, materialize_stages
 from gap_assets.assets.common import GPU_POOL, table, video_spec
+from gap_assets.assets.model_check import check_models_of_run
 from gap_assets.catalogue import was_read
 from gap_assets.embedding import embedding_column
 from gap_assets.executors import needs
 from gap_assets.familiarity import unfamiliar_videos
 from gap_assets.profiles import PROFILES
-from gap_assets.resources import Captioning, CocaModel, FrameSampling, Sources, WarehouseResource
+from gap_assets.resources import (
+    Captioning,
+    CocaModel,
+    FrameSampling,
+    Sources,
+    SummarizerModel,
+    WarehouseResource,
+)
 from gap_assets.video.container import UnreadableVideoError
 from gap_assets.video.frames import Extraction, extract_frames
 from gap_assets.video.isolated import (
@@ -82,6 +90,7 @@ def described_frames(
     sampling: FrameSampling,
     coca: CocaModel,
     captioning: Captioning,
+    summarizer: SummarizerModel,
     sources: Sources,
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Frames are decoded while one pass of CoCa's image encoder describes those before."""
@@ -105,6 +114,7 @@ def described_frames(
             warehouse=store,
             config=config,
             unit="frames",
+            prepare=lambda: check_models_of_run(context, coca, captioning, summarizer),
         )
     except BaseException:
         processes.end()  # What they are at work on, nobody waits for.

@@ -1,9 +1,10 @@
-"""Loading CoCa: open_clip names and local folders by the same road, on any device.
+"""Loading CoCa: open_clip names and local folders the same way, on any device.
 
-Only loading belongs here: weights, tokenizer, precision, and what is refused. Pictures go through
-`engine`, texts through `text`.
+Only loading belongs here: module, tokenizer, precision, and what is refused. Where the weights are
+is found by `weights`. Pictures go through `engine`, texts through `text`.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,21 +15,24 @@ import open_clip  # noqa: TID253
 import torch  # noqa: TID253
 from open_clip.coca_model import CoCa as CocaModule  # noqa: TID253
 from safetensors import SafetensorError
+from torch.utils.serialization import config as torch_files  # noqa: TID253
 
+from gap_assets.batches import Fits
 from gap_assets.checksums import verify_checksums
 from gap_assets.coca.decoder import CaptionDecoder
+from gap_assets.coca.names import LOCAL, canonical_model, canonical_weights, is_local
 from gap_assets.coca.settings import DecodeSettings
-from gap_assets.devices import compute_device
+from gap_assets.coca.weights import check_weights, coca_config, fetch_weights, folder_weights
+from gap_assets.devices import compute_device, describe_device
+from gap_assets.hub import ModelNotFoundError
+from gap_assets.profiles import display_name
+
+log = logging.getLogger(__name__)
 
 Precision = Literal["auto", "fp32", "fp16"]
 
-LOCAL = "local-dir:"
 LOCAL_CONFIG = "open_clip_config.json"
-LOCAL_WEIGHTS = "open_clip_model.safetensors"
-
-
-class ModelNotFoundError(RuntimeError):
-    """A model, its weights or its folder is not there; the message says what to do."""
+PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,7 @@ class Coca:
         mean, std: The model's normalisation of RGB in [0, 1].
         context_length: Tokens of a text, start and end token included.
         decoders: The caption decoders used so far, whose caches serve the next call.
+        fits: What is known of how much a GPU's memory suffices for; see `gap_assets.batches`.
     """
 
     module: CocaModule
@@ -57,6 +62,7 @@ class Coca:
     std: tuple[float, float, float]
     context_length: int
     decoders: dict[DecodeSettings, CaptionDecoder] = field(default_factory=dict)
+    fits: Fits = field(default_factory=dict)
 
 
 def load_coca(
@@ -71,43 +77,36 @@ def load_coca(
 
     Args:
         model: An open_clip name such as `coca_ViT-L-14`, or `local-dir:` and a folder that holds
-            `open_clip_config.json`, `open_clip_model.safetensors` and, where the vocabulary is
-            pruned, `bpe.txt.gz`. The files are compared with `SHA256SUMS` if that is there.
-        weights: open_clip's tag of the weights, or a file; None for a folder's own weights, and
-            with a name for random weights.
+            `open_clip_config.json`, `open_clip_model.safetensors` (or another of `WEIGHT_FILES`)
+            and, where the vocabulary is pruned, `bpe.txt.gz`. The files are compared with
+            `SHA256SUMS` if that is there.
+        weights: open_clip's tag of the weights in any spelling that open_clip takes, or a file;
+            None for a folder's own weights.
         device: See `gap_assets.devices.compute_device`.
         precision: Of the whole model. `auto` is fp16 on a GPU and fp32 on a CPU. open_clip's own
             precision names fail for CoCa: they leave some of its parameters in fp32.
-        seed: Gives random weights in place of trained ones, which is the untrained baseline.
+        seed: Gives random weights in place of trained ones, which is the untrained baseline. It
+            is the only way to get them.
 
     Raises:
-        ModelNotFoundError: Nothing by that name, or it cannot be fetched.
+        ModelNotFoundError: Nothing by that name, or it cannot be fetched, or is no CoCa.
         ChecksumError: The folder is not what its SHA256SUMS says.
         ValueError: The model exists, but is none that this package can run.
     """
     target = torch.device(compute_device(device))
+    model = canonical_model(model)
     kwargs: dict[str, str] = {}
-    if model.startswith(LOCAL):
+    if is_local(model):
         folder = Path(model.removeprefix(LOCAL))
-        _check_folder(folder)
+        check_folder(folder)
         if (folder / "bpe.txt.gz").is_file():
             kwargs["bpe_path"] = str(folder / "bpe.txt.gz")
-    elif model not in open_clip.list_models():
-        raise ModelNotFoundError(
-            f"open_clip knows no model {model!r}; name one such as 'coca_ViT-L-14', "
-            f"or a folder as '{LOCAL}FOLDER'."
-        )
     else:
-        _check_weights(model, weights)
-    untrained = seed is not None or (weights is None and not model.startswith(LOCAL))
+        coca_config(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed or 0)
-        with _what_failed(model, weights):
-            module = _create(model, None if untrained else weights, trained=not untrained)
-        if untrained:
-            # open_clip leaves this one uninitialised (its issue 551).
-            projection = module.text_decoder.text_projection
-            torch.nn.init.normal_(projection, std=projection.shape[0] ** -0.5)
+        with _damaged_folder(model):
+            module = _create(model, weights) if seed is None else _create_untrained(model)
     half = precision == "fp16" or (precision == "auto" and target.type == "cuda")
     dtype = torch.float16 if half else torch.float32
     if target.type == "cuda":
@@ -115,7 +114,10 @@ def load_coca(
     preprocess = module.visual.preprocess_cfg
     if (preprocess["resize_mode"], preprocess["interpolation"]) != ("shortest", "bicubic"):
         raise ValueError(f"{model} asks for a resize other than bicubic to the shortest side.")
-    with _what_failed(model, weights):
+    log.info(
+        "%s runs on %s in %s.", display_name(model, weights), describe_device(str(target)), dtype
+    )
+    with _damaged_folder(model):
         tokenizer = open_clip.get_tokenizer(model, **kwargs)
     if tokenizer.context_length != module.text.context_length:
         raise ValueError(
@@ -135,49 +137,65 @@ def load_coca(
     )
 
 
-def _check_folder(folder: Path) -> None:
-    for name in (LOCAL_CONFIG, LOCAL_WEIGHTS):
-        if not (folder / name).is_file():
-            raise ModelNotFoundError(
-                f"{folder} is no CoCa folder: it has no {name}; check the path."
-            )
+def check_folder(folder: Path) -> None:
+    """Refuses a folder that holds no CoCa, or another than its SHA256SUMS says.
+
+    Raises:
+        ModelNotFoundError: A file is missing.
+        ChecksumError: A file was changed.
+    """
+    if not (folder / LOCAL_CONFIG).is_file():
+        raise ModelNotFoundError(
+            f"{folder} is no CoCa folder: it has no {LOCAL_CONFIG}; check the path."
+        )
+    folder_weights(folder)
     verify_checksums(folder)
 
 
-def _check_weights(model: str, weights: str | None) -> None:
-    if weights is None or Path(weights).is_file():
-        return
-    tags = open_clip.list_pretrained_tags_by_model(model)
-    if weights not in tags:
-        known = ", ".join(tags) or "none"
-        raise ModelNotFoundError(
-            f"{weights!r} is neither a file nor a tag of {model}'s weights (known: {known})."
+def _create(model: str, weights: str | None) -> CocaModule:
+    """Build the module with its weights, in fp32 on the CPU."""
+    if is_local(model):
+        return _as_coca(model, open_clip.create_model(model))
+    path = fetch_weights(model, weights)
+    check_weights(model, path)
+    # A file says nothing of how its pictures are normalised; its tag does.
+    tag = canonical_weights(weights)
+    of_tag = open_clip.get_pretrained_cfg(model, tag or "")
+    preprocess = {key: of_tag[key] for key in PREPROCESSING if key in of_tag}
+    # Mapped, not read: else a .bin lies in memory twice while it is loaded.
+    with torch_files.patch("load.mmap", True):  # type: ignore[attr-defined] # noqa: FBT003
+        module = open_clip.create_model(
+            model, pretrained=str(path), force_preprocess_cfg=preprocess
         )
+    return _as_coca(model, module)
 
 
-def _create(model: str, weights: str | None, *, trained: bool) -> CocaModule:
-    """Build the module in fp32 on the CPU."""
-    module = open_clip.create_model(model, pretrained=weights, load_weights=trained)
+def _create_untrained(model: str) -> CocaModule:
+    module = _as_coca(model, open_clip.create_model(model, load_weights=False))
+    # open_clip leaves this one uninitialised (its issue 551).
+    projection = module.text_decoder.text_projection
+    torch.nn.init.normal_(projection, std=projection.shape[0] ** -0.5)
+    return module
+
+
+def _as_coca(model: str, module: object) -> CocaModule:
     if not isinstance(module, CocaModule):
-        raise ValueError(f"{model} is not a CoCa model; choose one such as 'coca_ViT-L-14'.")
+        raise ModelNotFoundError(f"{model} is no CoCa; choose one such as 'coca_ViT-L-14'.")
     return module
 
 
 @contextmanager
-def _what_failed(model: str, weights: str | None) -> Iterator[None]:
-    """Tells a damaged folder and a failed download from other failures."""
+def _damaged_folder(model: str) -> Iterator[None]:
+    """Names a folder that cannot be loaded."""
     try:
         yield
+    except ModelNotFoundError:
+        raise
     except (OSError, RuntimeError, SafetensorError, ValueError) as error:
-        if model.startswith(LOCAL):
-            reason = " ".join(str(error).split())
-            raise ModelNotFoundError(
-                f"The folder {model.removeprefix(LOCAL)} holds no CoCa that can be loaded"
-                f" ({reason}); restore it."
-            ) from error
-        if weights is None or Path(weights).is_file() or isinstance(error, ValueError):
+        if not is_local(model):
             raise
+        reason = " ".join(str(error).split())
         raise ModelNotFoundError(
-            f"The weights {weights!r} of {model} are not in the local cache and could not be "
-            "downloaded; connect to the Hugging Face hub once, or give a local file."
+            f"The folder {model.removeprefix(LOCAL)} holds no CoCa that can be loaded"
+            f" ({reason}); restore it."
         ) from error

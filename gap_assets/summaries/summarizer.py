@@ -7,7 +7,6 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -22,8 +21,9 @@ from transformers import (  # noqa: TID253
 from transformers.utils import logging  # noqa: TID253
 
 from gap_assets.batches import BatchSize
-from gap_assets.checksums import verify_checksums
 from gap_assets.devices import compute_device
+from gap_assets.hub import ModelNotFoundError
+from gap_assets.summaries.files import fetch_language_model
 from gap_assets.summaries.prompts import (
     FEW_SHOT_PROMPT,
     INSTRUCTION_PROMPT,
@@ -37,10 +37,6 @@ DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 # T5 has relative positions and no hard limit; it was trained on inputs of this many tokens.
 T5_CONTEXT = 512
-
-
-class SummarizerNotFoundError(RuntimeError):
-    """The language model is no folder, not in the local cache, and cannot be fetched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,34 +91,21 @@ def load_summarizer(
         revision: Commit, tag or branch on the hub.
 
     Raises:
-        SummarizerNotFoundError: There is no such model.
+        ModelNotFoundError: There is no such model.
         ChecksumError: The folder is not what its SHA256SUMS says.
     """
-    device = compute_device(device)
-    is_folder = Path(model).is_dir()
-    if is_folder:
-        verify_checksums(Path(model))
+    folder = fetch_language_model(model, revision=revision)
     try:
-        return _load(model, device, dtype, revision, local_files_only=True)
+        return _load(str(folder), compute_device(device), dtype)
     except (OSError, SafetensorError, ValueError) as error:
-        if is_folder:
-            raise SummarizerNotFoundError(
-                f"The folder {model} holds no language model that transformers can load; "
-                "it needs config.json, model.safetensors and a tokenizer."
-            ) from error
-    try:
-        return _load(model, device, dtype, revision, local_files_only=False)
-    except (OSError, ValueError) as error:
-        raise SummarizerNotFoundError(
-            f"There is no language model {model!r}: it is no folder, it is not in the local "
-            "cache, and it cannot be fetched from the Hugging Face hub."
+        raise ModelNotFoundError(
+            f"{folder} holds no language model that transformers can load; it needs config.json,"
+            " model.safetensors and tokenizer.json."
         ) from error
 
 
-def _load(
-    model: str, device: str, dtype: Precision, revision: str | None, *, local_files_only: bool
-) -> Summarizer:
-    source = {"revision": revision, "local_files_only": local_files_only}
+def _load(model: str, device: str, dtype: Precision) -> Summarizer:
+    source = {"local_files_only": True}
     logging.disable_progress_bar()  # Loading takes a moment; the asset has a bar of its own.
     config = AutoConfig.from_pretrained(model, **source)
     tokenizer = AutoTokenizer.from_pretrained(model, **source)

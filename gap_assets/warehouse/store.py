@@ -4,6 +4,7 @@ What the tables are is `schema`'s business; which rows are current is `ledger`'s
 connection is that of `file` and `lake`.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -19,6 +20,8 @@ from gap_assets.warehouse import file, lake
 from gap_assets.warehouse.schema import SCHEMA_VERSION, TABLES, create_table, holds_embeddings
 from gap_assets.warehouse.waiting import NoWarehouseError, go_on_waiting
 from gap_assets.warehouse.waiting import WarehouseError as WarehouseError
+
+MISSING_TABLE = re.compile(r"Table with name (\w+) does not exist")  # DuckDB's words
 
 T = TypeVar("T")
 
@@ -103,11 +106,18 @@ class Warehouse:
     def read_embeddings(
         self, query: str, *parameters: Any, videos: Sequence[str] | None = None
     ) -> pl.DataFrame:
-        """Like `read`, of a table that exists only once embeddings have been stored."""
+        """Like `read`, but without rows where a table of embeddings has not been made yet.
+
+        Raises:
+            duckdb.CatalogException: If the query names anything else that is not there.
+        """
         try:
             return self.read(query, *parameters, videos=videos)
-        except duckdb.CatalogException:
-            return pl.DataFrame()
+        except duckdb.CatalogException as error:
+            missing = MISSING_TABLE.search(str(error))
+            if missing and missing[1] in TABLES and holds_embeddings(missing[1]):
+                return pl.DataFrame()
+            raise
 
     def query(self, sql: str) -> pl.DataFrame:
         """Runs a user's SQL on a read-only connection that reaches nothing but the warehouse.

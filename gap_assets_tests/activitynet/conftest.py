@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gap_assets_tests.activitynet.hub_server import Hub
+from gap_assets_tests.hub.server import DATASET, Hub
 
 STEM = "ActivityNet_Videos.tar.part-"
 PIECE = 12 * 1024
@@ -95,7 +95,7 @@ def dataset(world) -> Dataset:
 def hub(dataset, monkeypatch):
     # Of a chunk that a break interrupts nothing is kept, and ours are small files.
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1024)
-    server = Hub(dataset.files)
+    server = Hub({DATASET: dataset.files})
     yield server
     server.shutdown()
     server.server_close()

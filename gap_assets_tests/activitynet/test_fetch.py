@@ -15,6 +15,7 @@ from gap_assets.cli import app
 from gap_assets.references import CaptionsFileError, read_captions
 from gap_assets.settings import Settings
 from gap_assets_tests.activitynet.conftest import STEM, archive, contents, member, pieces_of, write
+from gap_assets_tests.hub.server import DATASET
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_what_arrived_before_a_lasting_failure_is_not_fetched_again(tmp_path, hu
 def test_a_truncated_piece_on_the_hub_is_named(tmp_path, hub, dataset, fetch):
     name = f"{STEM}002"
     whole = hub.files[name]
-    hub.claims[name] = hub.listing()["siblings"][list(hub.files).index(name)]
+    hub.claims[name] = hub.entries(DATASET)[list(hub.files).index(name)]
     hub.files[name] = whole[:9000]
     with pytest.raises(FetchError, match=rf"{name} cannot be fetched.*repeat.*9,000 of 12,288"):
         fetch()
@@ -115,7 +116,7 @@ def test_a_truncated_piece_on_the_hub_is_named(tmp_path, hub, dataset, fetch):
 def test_a_piece_with_a_wrong_checksum_is_removed_and_fetched_again(tmp_path, hub, dataset, fetch):
     name = f"{STEM}001"
     whole = hub.files[name]
-    hub.claims[name] = hub.listing()["siblings"][list(hub.files).index(name)]
+    hub.claims[name] = hub.entries(DATASET)[list(hub.files).index(name)]
     hub.files[name] = whole[:100] + b"?" + whole[101:]
     with pytest.raises(FetchError, match=f"{name} arrived with a wrong checksum"):
         fetch()
@@ -169,7 +170,7 @@ def test_pieces_stay_where_a_member_was_refused(tmp_path, hub, dataset, fetch):
 def test_a_new_version_of_the_data_set_is_not_mixed_with_the_old(tmp_path, hub, dataset, fetch):
     name = f"{STEM}003"
     kept = hub.files[name]
-    hub.claims[name] = hub.listing()["siblings"][list(hub.files).index(name)]
+    hub.claims[name] = hub.entries(DATASET)[list(hub.files).index(name)]
     hub.files[name] = b""
     with pytest.raises(FetchError, match="cannot be fetched"):
         fetch()

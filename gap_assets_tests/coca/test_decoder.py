@@ -149,7 +149,9 @@ def test_half_precision_keeps_the_embeddings():
     texts = ["a dog on a beach", "two people cook in a kitchen"]
     rows = []
     for precision in ("fp32", "fp16"):
-        coca = load_coca(model="coca_ViT-B-32", weights=None, device="cpu", precision=precision)
+        coca = load_coca(
+            model="coca_ViT-B-32", weights=None, device="cpu", precision=precision, seed=0
+        )
         frames = embed_frames(coca, pictures, batch_size=3)
         rows.append(np.concatenate([frames, embed_texts(coca, texts).embeddings]))
     assert (rows[0] * rows[1]).sum(axis=1).min() > 0.9999

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from gap_assets.checksums import ChecksumError
-from gap_assets.coca.model import ModelNotFoundError, load_coca
+from gap_assets.coca.model import load_coca
+from gap_assets.hub import ModelNotFoundError
 
 
 def test_a_folder_is_loaded_with_its_own_vocabulary_and_preprocessing(model_folder, coca):
@@ -58,6 +59,10 @@ def test_a_damaged_folder_without_checksums_is_named(model_folder, tmp_path, nam
         ("no-such-model", None, "open_clip knows no model 'no-such-model'"),
         ("local-dir:/nowhere/at/all", None, "has no open_clip_config.json"),
         ("coca_ViT-B-32", "no-such-tag", "neither a file nor a tag.*laion2b_s13b_b90k"),
+        ("coca_ViT-B-32", "/no/such.bin", "neither a file nor a tag.*laion2b_s13b_b90k"),
+        ("coca_ViT-B-32", None, "no weights of its own; name one of its tags .*laion2b_s13b_b90k"),
+        ("ViT-B-32", "openai", "ViT-B-32 is no CoCa and writes no captions; choose from coca_"),
+        ("RN50", None, "RN50 is no CoCa"),
     ],
 )
 def test_what_is_missing_is_named_in_one_sentence(model, weights, message):
@@ -69,13 +74,9 @@ def test_what_is_missing_is_named_in_one_sentence(model, weights, message):
 def test_weights_that_cannot_be_fetched_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelNotFoundError, match="could not be downloaded"):
-        load_coca(model="coca_ViT-B-32", weights="laion2b_s13b_b90k", device="cpu")
-
-
-def test_a_model_of_another_kind_is_refused():
-    with pytest.raises(ValueError, match="not a CoCa model"):
-        load_coca(model="RN50", weights=None, device="cpu")
+    for tag in ("laion2b_s13b_b90k", "laion2B-s13B-b90k", "LAION2B_s13b-b90k"):
+        with pytest.raises(ModelNotFoundError, match=r"laion/CoCa-ViT-B-32.* is not in the local"):
+            load_coca(model="coca_ViT-B-32", weights=tag, device="cpu")
 
 
 def test_an_absent_gpu_is_refused():

@@ -1,4 +1,7 @@
 import json
+import os
+import pty
+import subprocess
 import sys
 
 import numpy as np
@@ -35,7 +38,7 @@ def warehouse(tmp_path):
         (["metrics", "--video", "no.npy", "--text", "no.npy"], "no.npy cannot be read"),
     ],
 )
-def test_what_a_user_can_mend_is_one_sentence(arguments, sentence, tmp_path, monkeypatch):
+def test_what_a_user_can_fix_is_one_sentence(arguments, sentence, tmp_path, monkeypatch):
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
@@ -74,7 +77,7 @@ def test_a_damaged_settings_file_is_one_sentence(command, tmp_path):
     (tmp_path / "data" / "gap.toml").write_text("models = embedded")
     result = gap(command)
     assert result.exit_code == 1
-    assert "gap.toml is no TOML" in result.stderr.replace("\n", " ")
+    assert "gap.toml is not valid TOML" in result.stderr.replace("\n", " ")
 
 
 def test_the_settings_file_of_another_folder_does_not_matter(tmp_path, monkeypatch):
@@ -145,3 +148,35 @@ def test_the_module_runs_as_a_command():
 
     command = [sys.executable, "-m", "gap_assets.cli", "--help"]
     assert "demo" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+BARS = """
+import os, sys, time
+from gap_assets.console import progress_bars
+with progress_bars() as listener:
+    kept = os.dup(1)
+    os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 1)  # as Dagster does during a step
+    listener("frames", 0, 4)
+    time.sleep(0.5)
+    os.write(1, b"from a step")
+    os.dup2(kept, 1)
+"""
+
+
+def test_bars_are_seen_while_a_step_has_stdout_elsewhere(tmp_path):
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", BARS, str(tmp_path / "step")],
+        stdout=follower,
+        env=os.environ | {"TERM": "xterm"},
+    )
+    assert process.wait() == 0
+    os.set_blocking(leader, False)
+    shown = os.read(leader, 65536).decode()
+    assert "frames" in shown
+    assert "0/4" in shown
+    assert (tmp_path / "step").read_text() == "from a step"
+
+
+def test_the_version_is_printed():
+    assert gap("--version").stdout.startswith("gap_assets ")

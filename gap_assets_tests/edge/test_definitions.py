@@ -51,7 +51,7 @@ def test_the_standing_is_known_without_dagster_and_agrees_with_the_resources(mad
         }
 
 
-@pytest.mark.parametrize("choice", [CocaModel(model="coca_ViT-L-14"), Captioning()])
+@pytest.mark.parametrize("choice", [CocaModel(model="coca_ViT-L-14", weights="x"), Captioning()])
 def test_a_file_of_weights_counts_by_its_content(choice, tmp_path):
     weights = tmp_path / "weights.pt"
     chosen = choice.model_copy(update={"weights": str(weights)})

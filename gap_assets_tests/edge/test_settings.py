@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gap_assets.settings import Settings, SettingsFileError, remember
+from gap_assets.choices import default_choices
+from gap_assets.coca.names import canonical_weights
+from gap_assets.profiles import PROFILES
+from gap_assets.settings import Settings, SettingsFileError, choose, remember
 
 
 def test_a_folder_remembers_and_keeps_the_rest(tmp_path):
@@ -31,7 +34,7 @@ def test_what_is_given_wins_over_the_environment(tmp_path, monkeypatch):
 def test_a_file_that_is_no_toml_is_named(tmp_path):
     (tmp_path / "gap.toml").write_text("models = embedded")
     for read in (lambda: Settings(data=tmp_path), lambda: remember(tmp_path, models="hub")):
-        with pytest.raises(SettingsFileError, match=r"gap.toml is no TOML .*line 1"):
+        with pytest.raises(SettingsFileError, match=r"gap.toml is not valid TOML .*line 1"):
             read()
     assert (tmp_path / "gap.toml").read_text() == "models = embedded"
 
@@ -82,3 +85,55 @@ def test_a_password_reaches_neither_the_file_nor_the_message(tmp_path, url):
         remember(tmp_path, warehouse=url)
     assert "hunter2" not in str(raised.value)
     assert not (tmp_path / "gap.toml").exists()
+
+
+def test_models_are_chosen_in_the_file_by_variables_and_by_arguments(tmp_path, monkeypatch):
+    chosen = {"coca": "coca_ViT-B-32", "weights": "laion2B-s13B-b90k"}
+    remember(tmp_path, models="hub", **chosen, caption_weights="mscoco_finetuned_laion2B-s13B-b90k")
+    (tmp_path / "lm").mkdir()
+    monkeypatch.setenv("GAP_SUMMARIZER", str(tmp_path / "lm"))
+    choices = default_choices(Settings(data=tmp_path))
+    assert choices["coca"].model == "coca_ViT-B-32"
+    assert choices["coca"].weights == "laion2b_s13b_b90k"
+    assert choices["captioning"].weights == "mscoco_finetuned_laion2b_s13b_b90k"
+    assert choices["summarizer"].model == str(tmp_path / "lm")
+    monkeypatch.setenv("GAP_COCA", "coca_base")
+    assert default_choices(Settings(data=tmp_path))["coca"].model == "coca_base"
+
+
+def test_weights_are_the_profiles_unless_a_folder_holds_its_own(tmp_path):
+    hub = PROFILES["hub"]
+    of_name = default_choices(choose(tmp_path, models="hub", coca="coca_ViT-B-32"))["coca"]
+    assert of_name.weights == canonical_weights(hub.weights)
+    of_folder = default_choices(choose(tmp_path, models="hub", coca="./mine"))["coca"]
+    assert of_folder.weights is None
+
+
+def test_another_profile_or_coca_forgets_what_belonged_to_the_last(tmp_path):
+    remember(
+        tmp_path, models="hub", coca="coca_base", weights="x", summarizer="google/flan-t5-base"
+    )
+    assert remember(tmp_path, coca="coca_ViT-B-32").weights is None
+    assert remember(tmp_path, summarizer="microsoft/phi-1_5").coca == "coca_ViT-B-32"
+    settings = remember(tmp_path, models="embedded")
+    assert (settings.coca, settings.summarizer) == (None, None)
+    assert Settings(data=tmp_path) == settings
+
+
+def test_the_embedded_models_are_a_pair(tmp_path):
+    with pytest.raises(ValidationError, match=r"coca and summarizer cannot be chosen .* hub"):
+        choose(tmp_path, coca="coca_base", summarizer="microsoft/phi-1_5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_prompt_file_is_the_prompt(tmp_path):
+    file = tmp_path / "prompt.txt"
+    file.write_text("One sentence: {captions}")
+    remember(tmp_path, prompt="Old: {captions}")
+    settings = remember(tmp_path, prompt_file=file)
+    assert default_choices(settings)["summarizer"].prompt == "One sentence: {captions}"
+    file.write_text("No field")
+    with pytest.raises(ValidationError, match="exactly once; it holds it 0 times"):
+        Settings(data=tmp_path)
+    with pytest.raises(ValidationError, match="cannot be read; check the path"):
+        choose(tmp_path, prompt_file=tmp_path / "none.txt")

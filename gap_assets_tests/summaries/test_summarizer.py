@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from gap_assets.checksums import ChecksumError
+from gap_assets.hub import ModelNotFoundError
 from gap_assets.summaries import prompts
 from gap_assets.summaries.summarizer import (
-    SummarizerNotFoundError,
     Summary,
     _fit,
     load_summarizer,
@@ -153,13 +153,13 @@ def test_a_changed_or_missing_model_is_named_in_one_sentence(folder, tmp_path, m
         load_summarizer(model=str(changed))
     (changed / "SHA256SUMS").unlink()
     (changed / "model.safetensors").write_bytes(b"")
-    with pytest.raises(SummarizerNotFoundError, match="holds no language model"):
+    with pytest.raises(ModelNotFoundError, match=r"safetensors is damaged or incomplete; delete"):
         load_summarizer(model=str(changed))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SummarizerNotFoundError, match="holds no language model"):
+    with pytest.raises(ModelNotFoundError, match="holds no language model"):
         load_summarizer(model=str(tmp_path / "empty"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    for name in ("no-such/model", "/nowhere/at/all"):
-        with pytest.raises(SummarizerNotFoundError, match="it is no folder") as caught:
+    for name, said in (("no-such/model", "HF_HUB_OFFLINE is set"), ("/no/where", "nor the name")):
+        with pytest.raises(ModelNotFoundError, match=said) as caught:
             load_summarizer(model=name)
         assert "\n" not in str(caught.value)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -97,6 +98,13 @@ def test_every_type_comes_back_as_it_went(warehouse):
 
 def test_a_missing_embedding_table_is_empty(warehouse):
     assert warehouse.read_embeddings("FROM frame_embeddings").is_empty()
+
+
+@pytest.mark.parametrize("query", ["FROM frame_embedings", "SELECT no_such(1)", "FROM no.such"])
+def test_a_wrong_query_is_no_empty_table(warehouse, query):
+    """A check with such a query would pass without looking."""
+    with pytest.raises(duckdb.CatalogException):
+        warehouse.read_embeddings(query)
 
 
 @pytest.mark.parametrize(

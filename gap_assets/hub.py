@@ -1,0 +1,124 @@
+"""Model repositories on a Hugging Face hub: what the local cache holds, what a download brings.
+
+Belongs here: listing, fetching, and one sentence for each way in which that fails. Which files a
+model needs, and loading them, is the engines' business (`coca`, `summaries`). Data sets are fetched
+by `activitynet`.
+"""
+
+import errno
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LIST_TIMEOUT_S = 5.0
+REASON_LENGTH = 120
+
+
+class ModelNotFoundError(RuntimeError):
+    """A model, its weights or its folder is not there; the message says what to do."""
+
+
+def cached_file(repository: str, name: str, *, revision: str | None = None) -> Path | None:
+    """A file of a repository in the local cache, without asking the hub; None if it is not there.
+
+    Raises:
+        ModelNotFoundError: If the repository's name is not well formed.
+    """
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(repository, name, revision=revision)
+    except HFValidationError as error:
+        raise ModelNotFoundError(
+            f"{repository!r} is neither a folder nor the name of a repository such as"
+            " 'microsoft/phi-1_5'; check the spelling."
+        ) from error
+    return Path(found) if isinstance(found, str) and Path(found).exists() else None
+
+
+def list_repository(repository: str, *, revision: str | None = None) -> dict[str, int]:
+    """The files of a model repository on the hub with their sizes in bytes.
+
+    Raises:
+        ModelNotFoundError: If the hub cannot be reached, or has no such repository for this user.
+    """
+    from huggingface_hub import HfApi
+
+    with _one_sentence(repository, revision):
+        info = HfApi().model_info(
+            repository, revision=revision, files_metadata=True, timeout=LIST_TIMEOUT_S
+        )
+    return {file.rfilename: file.size or 0 for file in info.siblings or []}
+
+
+def fetch(repository: str, files: Iterable[str], *, revision: str | None = None) -> Path:
+    """Brings files of a repository into the local cache, with a progress bar on stderr.
+
+    Returns:
+        The folder in the cache that holds them.
+
+    Raises:
+        ModelNotFoundError: If a file does not arrive whole.
+        DiskFullError: If the cache's disk is full.
+    """
+    from huggingface_hub import snapshot_download
+
+    with _one_sentence(repository, revision):
+        folder = snapshot_download(repository, revision=revision, allow_patterns=[*files])
+    return Path(folder)
+
+
+def cache_directory() -> Path:
+    """Where the cache keeps models: `HF_HUB_CACHE`, by default below `~/.cache/huggingface`."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def free_space() -> int:
+    """Free bytes on the cache's disk."""
+    folder = cache_directory().absolute()
+    return shutil.disk_usage(next(f for f in (folder, *folder.parents) if f.exists())).free
+
+
+@contextmanager
+def _one_sentence(repository: str, revision: str | None) -> Iterator[None]:
+    """Turns what the hub's library raises into one sentence."""
+    from huggingface_hub import HfApi, constants, errors
+
+    from gap_assets.disk import DiskFullError
+
+    hub = HfApi().endpoint
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        raise ModelNotFoundError(
+            f"{repository} is gated: accept its terms at {hub}/{repository} and log in with"
+            " `hf auth login`, or choose another model."
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise ModelNotFoundError(
+            f"{repository} has no revision {revision!r}; check its name, or leave it out."
+        ) from error
+    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
+        raise ModelNotFoundError(
+            f"There is no model repository {repository!r} at {hub}, or it is private; check the"
+            " spelling, or log in with `hf auth login`."
+        ) from error
+    except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError) as error:
+        offline = constants.HF_HUB_OFFLINE
+        reason = "HF_HUB_OFFLINE is set" if offline else f"{hub} cannot be reached"
+        raise ModelNotFoundError(
+            f"{repository} is not in the local cache and {reason}; go online once, or name a local"
+            " folder."
+        ) from error
+    except Exception as error:  # of the HTTP library, which changes with huggingface_hub
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(cache_directory()) from error
+        reason = " ".join(str(error).split())[:REASON_LENGTH].rstrip(".") or type(error).__name__
+        raise ModelNotFoundError(
+            f"{repository} is not in the local cache and could not be downloaded from {hub}"
+            f" ({reason}); check the connection and HF_ENDPOINT, then run this again."
+        ) from error

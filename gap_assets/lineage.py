@@ -37,11 +37,12 @@ STEPS: dict[str, Step] = {
     "frame_captions": Step(upstream=("frames",)),
     "frame_embeddings": Step(upstream=("frames",)),
     "filtered_captions": Step(upstream=("frame_captions",)),
-    "video_summaries": Step(upstream=("filtered_captions",)),
+    "video_summaries": Step(upstream=("filtered_captions",), version="2"),
     "video_embeddings": Step(upstream=("frame_embeddings",), version="2"),
     "text_embeddings": Step(
         upstream=("frame_captions", "filtered_captions", "video_summaries", "reference_captions"),
         optional=("reference_captions",),
+        version="2",
     ),
     "untrained_embeddings": Step(
         upstream=(
@@ -62,7 +63,7 @@ STEPS: dict[str, Step] = {
         version="2",
         per_video=False,
     ),
-    "gap_report": Step(upstream=("gap_metrics", "projection_model"), version="2", per_video=False),
+    "gap_report": Step(upstream=("gap_metrics", "projection_model"), version="3", per_video=False),
 }
 
 ROOTS = ("videos", "reference_captions")

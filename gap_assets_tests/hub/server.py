@@ -172,18 +172,19 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _no_repository(self) -> None:
-        """With a token, the hub says that there is none; without one, that one may log in."""
+        """With a token, the hub says that there is none; without one, that one may log in.
+
+        The code comes with 401, too: clients know the bare status of the hub by `https` alone.
+        """
         if self.headers["Authorization"]:
             self._error(404, "RepoNotFound", "Repository not found")
         else:
-            self._error(401, None, "Invalid username or password.")
+            self._error(401, "RepoNotFound", "Invalid username or password.")
 
     def _error(
-        self, status: int, code: str | None, message: str, more: dict[str, str] | None = None
+        self, status: int, code: str, message: str, more: dict[str, str] | None = None
     ) -> None:
-        headers = {"X-Error-Message": message, **(more or {})}
-        if code:
-            headers["X-Error-Code"] = code
+        headers = {"X-Error-Code": code, "X-Error-Message": message, **(more or {})}
         self._json({"error": message}, status=status, headers=headers)
 
     def _json(

@@ -5,8 +5,8 @@ what is computed, is theirs.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, MutableMapping
+from dataclasses import dataclass, field
 from typing import Protocol, Self, TypeVar
 
 import torch  # noqa: TID253
@@ -24,18 +24,33 @@ class Items(Protocol):
 Some = TypeVar("Some", bound=Items)
 Result = TypeVar("Result")
 
+Fits = MutableMapping[Hashable, int]
+"""Kind of work to the size that fits; kept with a loaded model, so that it is found out once."""
+
 
 @dataclass
 class BatchSize:
-    """The number of items that a model takes at once.
+    """How much a model takes at once.
 
     Attributes:
-        most: At most so many; halved for good when a GPU runs out of memory.
+        wanted: At most so much. Where a GPU ran out of memory it is half of what was tried, for
+            this and all later work of the kind.
+        fits: What is known of the model, for this work and others.
+        kind: Of the work.
         free: Lets go of what is kept on the GPU for speed alone.
+        weigh: What some items amount to; by default their number.
     """
 
-    most: int
+    wanted: int
+    fits: Fits = field(default_factory=dict)
+    kind: Hashable = None
     free: Callable[[], object] = lambda: None
+    weigh: Callable[[Some], int] = len
+
+    @property
+    def most(self) -> int:
+        """At most so much at once."""
+        return min(self.wanted, self.fits.get(self.kind, self.wanted))
 
     def parts(self, items: Some, work: Callable[[Some], Result]) -> Iterator[Result]:
         """Works on the items part by part, in their order, and yields each part's result.
@@ -49,7 +64,7 @@ class BatchSize:
         """
         first = 0
         while first < len(items):
-            part = items[first : first + self.most]
+            part = self._part(items, first)
             try:
                 with torch.inference_mode():
                     result = work(part)
@@ -61,7 +76,14 @@ class BatchSize:
                 first += len(part)
                 continue
             # Only here are the tensors of the failed pass gone: the exception held them.
-            self.most = (len(part) + 1) // 2
+            self.fits[self.kind] = (self.weigh(part) + 1) // 2
             log.warning("The GPU ran out of memory; going on with batches of %d.", self.most)
             self.free()
             torch.cuda.empty_cache()
+
+    def _part(self, items: Some, first: int) -> Some:
+        """As many of the items as weigh no more than fits, but at least one."""
+        count = min(len(items) - first, self.most)
+        while count > 1 and self.weigh(items[first : first + count]) > self.most:
+            count -= 1
+        return items[first : first + count]

@@ -42,7 +42,7 @@ def build_definitions(
             for asset in all_assets
         ],
         asset_checks=[checks.checks],
-        jobs=jobs.all_jobs,
+        jobs=jobs.all_jobs(settings),
         sensors=sensors.all_sensors,
         resources={**resources.default_resources(settings), **(resource_overrides or {})},
         executor=executors.choose_executor(settings),

@@ -158,7 +158,15 @@ class SummarizerModel(Choice):
 
 
 class GapStatistics(Choice):
-    """What the gap is measured on, and how often it is resampled."""
+    """What the gap is measured on, and how often it is resampled.
+
+    Attributes:
+        untrained_seeds: At most so many untrained networks; 0: none.
+        untrained_videos: At most so many videos are seen by them.
+        untrained_share: Of the corpus's frames, at most so many are encoded by all of them
+            together, but for what `gap_assets.untrained` always allows. What they tell hardly
+            depends on it: networks differ by more than frames and videos do.
+    """
 
     fusion: Literal["mean", "medoid", "max", "middle"] = "mean"
     text_source: Literal["summary", "captions", "filtered", "reference"] = "summary"
@@ -168,26 +176,18 @@ class GapStatistics(Choice):
     neighbors: int = Field(default=15, ge=2)
     untrained_seeds: int = Field(default=5, ge=0)
     untrained_videos: int = Field(default=500, ge=3)
-
-
-# The choices that each asset depends on; assets that are not here have none.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "frames": ("sampling",),
-    "frame_captions": ("coca", "captioning"),
-    "frame_embeddings": ("coca",),
-    "filtered_captions": ("coca", "caption_filter"),
-    "video_summaries": ("summarizer",),
-    "text_embeddings": ("coca",),
-    "untrained_embeddings": ("coca", "statistics"),
-    "projection_model": ("statistics",),
-    "gap_metrics": ("coca", "statistics"),
-    "gap_report": ("coca", "captioning", "summarizer", "sampling", "statistics"),
-}
+    untrained_share: float = Field(default=0.25, ge=0, allow_inf_nan=False)
 
 
 def settings_fingerprint(asset: str, find: Callable[[str], Any]) -> str:
     """The fingerprint of an asset's settings, given a way to find a choice by its key."""
-    return fingerprint([find(key).determines() for key in CHOICES.get(asset, ())])
+
+    def value(parameter: str) -> Any:
+        key, _, field = parameter.partition(".")
+        determines = find(key).determines()
+        return determines[field] if field else determines
+
+    return fingerprint([value(parameter) for parameter in STEPS[asset].parameters])
 
 
 def default_choices(settings: Settings) -> Mapping[str, Choice]:

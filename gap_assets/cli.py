@@ -143,6 +143,14 @@ def run(
     summarizer: SummarizerName = None,
     prompt_file: PromptFile = None,
     frames_per_second: Annotated[float | None, typer.Option(help="How densely to sample.")] = None,
+    controls: Annotated[
+        bool | None,
+        typer.Option(
+            "--controls/--no-controls",
+            help="Whether untrained networks are measured too; they can be left for later.",
+            show_default="--controls",
+        ),
+    ] = None,
 ) -> None:
     """Materialise everything for a folder of videos. What is current already is skipped."""
     _run(
@@ -156,6 +164,7 @@ def run(
         summarizer=summarizer,
         prompt_file=prompt_file and prompt_file.absolute(),
         frames_per_second=frames_per_second,
+        controls=controls,
     )
 
 
@@ -236,7 +245,9 @@ def status(data: Data) -> None:
     with one_sentence():
         settings = _existing(data)
         counts = current_standing(settings).counts()
-    states = ("current", "stale", "failed", "missing")
+    states = ["current", "stale", "failed", "missing"]
+    if any(count["later"] for count in counts.values()):
+        states.append("later")
     table = Table("asset", *states)
     for asset, count in counts.items():
         table.add_row(asset, *(str(count[state] or "") for state in states))

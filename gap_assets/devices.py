@@ -9,15 +9,14 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+from gap_assets.memory import machine_memory
 
 log = logging.getLogger(__name__)
 
 DRIVER = Path("/proc/driver/nvidia/version")
-MEMORY = Path("/proc/meminfo")
-CGROUP = Path("/sys/fs/cgroup")
 LEASES = Path(tempfile.gettempdir()) / "gap_assets-gpus"
 
 
@@ -62,18 +61,8 @@ def free_memory(name: str) -> int:
 
     if torch.device(name).type == "cuda":
         return torch.cuda.mem_get_info(torch.device(name))[0]
-    lines = MEMORY.read_text().splitlines() if MEMORY.exists() else []
-    free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    with suppress(OSError, ValueError):  # Not in a container, or one without a bound.
-        free.append(int((CGROUP / "memory.max").read_text()) - _used_by_container())
-    return min(free, default=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-
-
-def _used_by_container() -> int:
-    """Bytes that cannot be reclaimed: file pages that nobody touched lately count as free."""
-    stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-    used = int((CGROUP / "memory.current").read_text())
-    return used - int(stat.get("inactive_file", 0))
+    found = machine_memory()
+    return found.free if found else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @cache

@@ -10,16 +10,17 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gap_assets.catalogue import find_videos
-from gap_assets.choices import GapStatistics
-from gap_assets.profiles import PROFILES, Profile
+from gap_assets.choices import default_choices
+from gap_assets.lineage import CONTROLS
 from gap_assets.settings import Settings
+from gap_assets.trial import Chosen, try_models
+from gap_assets.untrained import plan_controls
 from gap_assets.video.container import UnreadableVideoError, open_video
 from gap_assets.video.frames import Extraction, extract_frames
 from gap_assets.video.isolated import DecoderProcesses, InterruptedDecodingError
@@ -31,7 +32,6 @@ from gap_assets.warehouse.store import Warehouse
 
 TRIED_VIDEOS = 12
 TRIED_FRAMES = 120  # of one of them
-TRIED_AT_ONCE = 16  # a chunk of a run
 ENOUGH_VIDEOS = 20  # in the ledger, made with today's settings
 EVENTS_S = 0.05  # Dagster's own CPU seconds for the assets of a video (benchmarks/pipeline.py)
 
@@ -140,7 +140,7 @@ def estimate(directory: Path, *, settings: Settings, fingerprints: Mapping[str, 
     """
     import torch
 
-    profile = PROFILES[settings.models]
+    chosen = Chosen(**default_choices(settings))  # type: ignore[arg-type]
     sampling = FramesPerSecond(rate=settings.frames_per_second)
     paths = find_videos(directory)
     with DecoderProcesses(limits=Limits()) as processes, ThreadPoolExecutor(_cores()) as pool:
@@ -152,7 +152,7 @@ def estimate(directory: Path, *, settings: Settings, fingerprints: Mapping[str, 
                 return None
 
         def tried(video: Outline) -> tuple[Outline, Extraction, float] | None:
-            side = profile.frame_short_side
+            side = chosen.sampling.short_side
             try:
                 found, seconds = processes.run(
                     timed_frames, video.path, sampling=sampling, short_side=side
@@ -169,11 +169,14 @@ def estimate(directory: Path, *, settings: Settings, fingerprints: Mapping[str, 
     frames = sum(video.frames for video in videos)
     sizes = [np.mean([len(frame.image) for frame in found.frames]) for _, found, _ in samples]
     bytes_per_frame = np.average(sizes, weights=[video.frames for video, *_ in samples])
-    seconds = _from_ledger(settings, fingerprints, videos)
+    pictures = _control_pictures(videos, chosen) if settings.controls else 0
+    seconds = _from_ledger(settings, fingerprints, videos, pictures)
     rates = "Speeds are those of the results that the data folder already holds."
     if seconds is None:
-        seconds = _from_trial(samples, videos, profile)
+        seconds = _from_trial(samples, videos, chosen, pictures)
         rates = f"Speeds were tried on {len(samples)} of the videos."
+    if not settings.controls:
+        del seconds[CONTROLS]
     return Estimate(
         videos=len(videos),
         unreadable=len(paths) - len(videos),
@@ -187,7 +190,10 @@ def estimate(directory: Path, *, settings: Settings, fingerprints: Mapping[str, 
 
 
 def _from_ledger(
-    settings: Settings, fingerprints: Mapping[str, str], videos: Sequence[Outline]
+    settings: Settings,
+    fingerprints: Mapping[str, str],
+    videos: Sequence[Outline],
+    pictures: int,
 ) -> dict[str, float] | None:
     """Seconds by step at the speed of what was made before; None where that is too little."""
     warehouse = Warehouse(path=settings.warehouse)
@@ -209,67 +215,38 @@ def _from_ledger(
     seconds = {asset: made[asset]["per_row"] * frames for asset in PER_FRAME}
     seconds["frames"] /= _cores()
     # At most, for the controls write no captions.
-    seconds["untrained_embeddings"] = made["frame_captions"]["per_row"] * _control_frames(videos)
+    seconds[CONTROLS] = made["frame_captions"]["per_row"] * pictures
     return seconds | {asset: made[asset]["per_video"] * len(videos) for asset in PER_VIDEO}
 
 
 def _from_trial(
     samples: Sequence[tuple[Outline, Extraction, float]],
     videos: Sequence[Outline],
-    profile: Profile,
+    chosen: Chosen,
+    controls: int,
 ) -> dict[str, float]:
     """Seconds by step at the speed that the steps have on a few videos."""
-    from gap_assets.captions.filtering import filter_captions
-    from gap_assets.coca.engine import DecodeSettings, describe_frames, embed_frames
-    from gap_assets.coca.model import load_coca
-    from gap_assets.coca.text import embed_texts
-    from gap_assets.summaries.summarizer import load_summarizer, summarize
-
     frames = sum(video.frames for video in videos)
     taken = sum(v.work * len(found.frames) / v.frames for v, found, _ in samples)
     decoding = sum(seconds for *_, seconds in samples) / taken * sum(v.work for v in videos)
     pictures = [frame.image for _, found, _ in samples for frame in found.frames]
-    coca = load_coca(model=profile.coca, weights=profile.weights, device="auto")
-    for size in (4, 16, 64, 256):  # more where the model is fast: the first passes warm it up
-        batch = list(islice(cycle(pictures), size))
-        started = time.monotonic()
-        found = list(describe_frames(coca, batch, decode=DecodeSettings(), batch_size=64))
-        described = (time.monotonic() - started) / size
-        if described * size > 5:
-            break
-    started = time.monotonic()
-    embed_frames(coca, batch, batch_size=64)
-    embedded = (time.monotonic() - started) / size
-    texts = cycle(caption.text for part in found for caption in part.captions)
-    length = max(1, min(frames // len(videos), TRIED_FRAMES))
-    captions = [list(islice(texts, length)) for _ in range(TRIED_AT_ONCE)]
-    filtered = [
-        [of_video[kept.position] for kept in filter_captions(of_video, method="run_length")]
-        for of_video in captions
-    ]
-    summarizer = load_summarizer(model=profile.summarizer)
-    started = time.monotonic()
-    summaries = summarize(
-        summarizer, filtered, prompt=profile.prompt, repetition_penalty=profile.repetition_penalty
-    )
-    summarized = (time.monotonic() - started) / TRIED_AT_ONCE
-    started = time.monotonic()
-    embed_texts(coca, [s.text for s in summaries] + [t for part in captions for t in part])
-    read = (time.monotonic() - started) / TRIED_AT_ONCE
+    speeds = try_models(chosen, pictures, captions=max(1, min(frames // len(videos), TRIED_FRAMES)))
     return {
         "frames": decoding / _cores(),
-        "frame_captions": described * frames,
-        "video_summaries": summarized * len(videos),
-        "text_embeddings": read * len(videos),
-        "untrained_embeddings": embedded * _control_frames(videos),
+        "frame_captions": speeds.frame_described * frames,
+        "video_summaries": speeds.video_summarized * len(videos),
+        "text_embeddings": speeds.video_texts_embedded * len(videos),
+        CONTROLS: speeds.frame_embedded * controls,
     }
 
 
-def _control_frames(videos: Sequence[Outline]) -> int:
-    """Frames that the untrained networks see, all of them together."""
-    controls = GapStatistics()
-    seen = sum(video.frames for video in videos[: controls.untrained_videos])
-    return seen * controls.untrained_seeds
+def _control_pictures(videos: Sequence[Outline], chosen: Chosen) -> int:
+    """Pictures that the untrained networks encode, all of them together, noise included."""
+    from gap_assets.coca.cost import encoding_flop
+
+    frames = {str(video.path): video.frames for video in videos}
+    flop = encoding_flop(chosen.coca.model)
+    return plan_controls(frames, chosen.statistics, flop=flop).pictures
 
 
 def _cores() -> int:

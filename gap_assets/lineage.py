@@ -18,30 +18,37 @@ class Step:
 
     Attributes:
         upstream: The assets that it reads.
-        optional: Those of `upstream` that a video may lack.
+        optional: Those of `upstream` that a video may lack, or that may be left for later.
+        parameters: What else determines the result: a group of `gap_assets.choices`, such as
+            `coca`, or one field of it, such as `statistics.fusion`.
         version: Raised when the code gives another result from the same inputs and settings.
         per_video: Whether it is partitioned by video.
     """
 
     upstream: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
     version: str = "1"
     per_video: bool = True
 
+
+MAIN_PAIR = ("statistics.fusion", "statistics.text_source")
+RESAMPLING = ("statistics.seed", "statistics.bootstraps", "statistics.permutations")
 
 # In topological order. A root, `videos` or `reference_captions`, is hashed by its content.
 STEPS: dict[str, Step] = {
     "videos": Step(),
     "reference_captions": Step(),
-    "frames": Step(upstream=("videos",)),
-    "frame_captions": Step(upstream=("frames",)),
-    "frame_embeddings": Step(upstream=("frames",)),
-    "filtered_captions": Step(upstream=("frame_captions",)),
-    "video_summaries": Step(upstream=("filtered_captions",)),
+    "frames": Step(upstream=("videos",), parameters=("sampling",)),
+    "frame_captions": Step(upstream=("frames",), parameters=("coca", "captioning")),
+    "frame_embeddings": Step(upstream=("frames",), parameters=("coca",)),
+    "filtered_captions": Step(upstream=("frame_captions",), parameters=("coca", "caption_filter")),
+    "video_summaries": Step(upstream=("filtered_captions",), parameters=("summarizer",)),
     "video_embeddings": Step(upstream=("frame_embeddings",), version="2"),
     "text_embeddings": Step(
         upstream=("frame_captions", "filtered_captions", "video_summaries", "reference_captions"),
         optional=("reference_captions",),
+        parameters=("coca",),
     ),
     "untrained_embeddings": Step(
         upstream=(
@@ -52,20 +59,45 @@ STEPS: dict[str, Step] = {
             "reference_captions",
         ),
         optional=("reference_captions",),
-        version="2",
+        parameters=(
+            "coca.model",
+            "coca.precision",
+            "statistics.text_source",
+            "statistics.untrained_seeds",
+            "statistics.untrained_videos",
+            "statistics.untrained_share",
+        ),
+        version="3",
         per_video=False,
     ),
-    "projection_model": Step(upstream=("video_embeddings", "text_embeddings"), per_video=False),
+    "projection_model": Step(
+        upstream=("video_embeddings", "text_embeddings"),
+        parameters=(*MAIN_PAIR, "statistics.seed", "statistics.neighbors"),
+        per_video=False,
+    ),
     "projections": Step(upstream=("projection_model", "video_embeddings", "text_embeddings")),
     "gap_metrics": Step(
         upstream=("video_embeddings", "text_embeddings", "untrained_embeddings"),
+        optional=("untrained_embeddings",),
+        parameters=("coca", *MAIN_PAIR, *RESAMPLING),
         version="2",
         per_video=False,
     ),
-    "gap_report": Step(upstream=("gap_metrics", "projection_model"), version="2", per_video=False),
+    "gap_report": Step(
+        upstream=("gap_metrics", "projection_model"),
+        parameters=(
+            *("coca", "captioning", "summarizer", "sampling"),
+            *MAIN_PAIR,
+            *RESAMPLING,
+            "statistics.untrained_seeds",
+        ),
+        version="2",
+        per_video=False,
+    ),
 }
 
 ROOTS = ("videos", "reference_captions")
+CONTROLS = "untrained_embeddings"
 
 Hashes = Mapping[tuple[str, str | None], str]
 """(asset, video) to the hash of what is stored; the video is None for unpartitioned assets."""

@@ -21,6 +21,7 @@ def read_report_inputs(
     projections: ProjectionModel,
     profile: ProfileName,
     facts: Mapping[str, str],
+    expects_controls: bool = True,
 ) -> ReportInputs:
     """Collects the report's inputs from the warehouse.
 
@@ -30,6 +31,7 @@ def read_report_inputs(
         projections: The fitted projections.
         profile: The models' profile.
         facts: Further lines for the head of the report.
+        expects_controls: Whether a report without untrained networks says so.
     """
     corpus = read_corpus(warehouse)
     counts = warehouse.read(
@@ -63,7 +65,10 @@ def read_report_inputs(
         projections=projections,
         texts=texts,
         thumbnail=thumbnail,
-        warnings=[*_warnings(warehouse, profile=profile)],
+        warnings=[
+            *_warnings(warehouse, profile=profile),
+            *(_missing_controls(warehouse) if expects_controls else ()),
+        ],
     )
 
 
@@ -76,3 +81,14 @@ def _warnings(warehouse: Warehouse, *, profile: ProfileName) -> Iterator[str]:
     )
     for source, n in cut.sort("source").iter_rows():
         yield f"{n} texts of the source {source} were longer than CoCa reads and were cut."
+
+
+def _missing_controls(warehouse: Warehouse) -> Iterator[str]:
+    found = warehouse.read(
+        "SELECT 1 FROM gap_metrics WHERE starts_with(encoder, 'untrained-') LIMIT 1"
+    )
+    if found.is_empty():
+        yield (
+            "The untrained controls are missing, so nothing here says how much of the gap was"
+            " there before training: `gap run --controls` makes them."
+        )

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     videos: Path | None = None
     captions: Path | None = None
     frames_per_second: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    controls: bool = True
     prompt: Annotated[str, AfterValidator(check_prompt)] | None = None
     prompt_file: Path | None = None
     videos_per_run: int = Field(default=256, ge=1)

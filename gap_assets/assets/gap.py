@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import polars as pl
 
 from gap_assets.assets.common import GPU_POOL, main_pair, whole_asset
 from gap_assets.assets.projections import projection_file
-from gap_assets.assets.whole import WholeConfig, materialize_whole
+from gap_assets.assets.whole import WholeConfig, is_current, materialize_whole
 from gap_assets.gap.inputs import check_pairs
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report import report_files, write_report
 from gap_assets.gap.sources import Plan, metric_rows
+from gap_assets.lineage import CONTROLS
+from gap_assets.pipeline.models import drop_models
 from gap_assets.profiles import MODELS
+from gap_assets.progress import report_progress
 from gap_assets.reporting import read_report_inputs
 from gap_assets.resources import (
     Captioning,
@@ -26,11 +30,11 @@ from gap_assets.resources import (
     SummarizerModel,
     WarehouseResource,
 )
-from gap_assets.untrained import embed_untrained
+from gap_assets.untrained import count_frames, embed_controls, plan_controls
 from gap_assets.warehouse.corpus import read_corpus, read_untrained
 
 
-@whole_asset("untrained_embeddings", group="gap", kinds={"pytorch"}, pool=GPU_POOL)
+@whole_asset(CONTROLS, group="gap", kinds={"pytorch"}, pool=GPU_POOL)
 def untrained_embeddings(
     context: dg.AssetExecutionContext,
     config: WholeConfig,
@@ -38,32 +42,34 @@ def untrained_embeddings(
     coca: CocaModel,
     statistics: GapStatistics,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """The same frames and texts by networks that were never trained: the gap before learning.
+    """Some of the frames and texts by networks that were never trained: the gap before learning.
 
-    One set of embeddings per random seed, of the same architecture, for up to a few hundred videos,
-    and of pictures of noise. The paper explains the gap by the cones of untrained networks; these
-    rows are that baseline.
+    One set of embeddings per random seed, of the same architecture, for up to a few hundred videos
+    and the text that the gap is measured on, and of pictures of noise. The paper explains the gap
+    by the cones of untrained networks; these rows are that baseline. How much they see is bounded
+    by a share of the corpus's frames.
     """
     store = warehouse.open()
 
     def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
-        parts = []
-        for seed in range(statistics.untrained_seeds):
-            context.log.info(f"untrained network {seed + 1} of {statistics.untrained_seeds}")
-            parts.append(
-                embed_untrained(
-                    coca.untrained(seed=seed),
-                    store,
-                    encoder=f"untrained-{seed}",
-                    videos=statistics.untrained_videos,
-                    batch_size=coca.batch_size,
-                )
-            )
-        rows = pl.concat(parts) if parts else pl.DataFrame()
-        return {"untrained_embeddings": rows}, {"networks": statistics.untrained_seeds}
+        from gap_assets.coca.cost import encoding_flop
+
+        controls = plan_controls(count_frames(store), statistics, flop=encoding_flop(coca.model))
+        drop_models()  # Nothing that is made after the controls needs a trained network.
+        rows = embed_controls(
+            lambda seed: coca.untrained(seed=seed),
+            store,
+            controls=controls,
+            text_source=statistics.text_source,
+            batch_size=coca.batch_size,
+            say=context.log.info,
+            progress=partial(report_progress, CONTROLS),
+        )
+        seen = {"networks": controls.networks, "pictures": controls.pictures}
+        return {CONTROLS: rows}, seen
 
     return materialize_whole(
-        context, "untrained_embeddings", compute, warehouse=store, config=config
+        context, CONTROLS, compute, warehouse=store, config=config, tells_progress=True
     )
 
 
@@ -78,25 +84,35 @@ def gap_metrics(
     """The numbers: modality gap, cones, paired and mismatched cosine, RMG and many more.
 
     Each with a 95 % confidence interval from resampling videos, for every pair of sources and for
-    the untrained networks. Every row names its encoder, its two sources and its number of pairs.
+    the untrained networks, if those are current: a control of other videos or texts is none. Every
+    row names its encoder, its two sources and its number of pairs.
     """
     store = warehouse.open()
-    plan = gap_plan(coca, statistics)
+    controlled = is_current(context, CONTROLS, warehouse=store)
 
     def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
         corpus = read_corpus(store)
         _, video, text = main_pair(corpus, statistics)
         check_pairs(video, text)
-        controls = {name: part.sources for name, part in read_untrained(store).items()}
-        return {"gap_metrics": pl.DataFrame(list(metric_rows(corpus.sources, plan, controls)))}, {}
+        untrained = read_untrained(store) if controlled else {}
+        controls = {name: part.sources for name, part in untrained.items()}
+        rows = metric_rows(corpus.sources, gap_plan(coca, statistics), controls)
+        return {"gap_metrics": pl.DataFrame(list(rows))}, {}
 
-    result = materialize_whole(context, "gap_metrics", compute, warehouse=store, config=config)
+    result = materialize_whole(
+        context,
+        "gap_metrics",
+        compute,
+        warehouse=store,
+        config=config,
+        without=() if controlled else (CONTROLS,),
+    )
     main = store.read(
         "SELECT metric, value FROM gap_metrics WHERE encoder = ? AND video_source = ?"
         " AND text_source = ? AND isfinite(value)",
-        plan.encoder,
-        plan.video,
-        plan.text,
+        _tag(coca.model, coca.weights),
+        statistics.fusion,
+        statistics.text_source,
     )
     return result._replace(metadata={**(result.metadata or {}), **dict(main.iter_rows())})
 
@@ -127,6 +143,7 @@ def gap_report(
             plan=gap_plan(coca, statistics),
             projections=ProjectionModel.load(projection_file(sources)),
             profile=sources.profile,
+            expects_controls=statistics.untrained_seeds > 0,
             facts={
                 "Videos folder": sources.videos,
                 "CoCa": _tag(coca.model, coca.weights),

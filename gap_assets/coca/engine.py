@@ -10,7 +10,7 @@ import os
 import re
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -91,7 +91,7 @@ def describe_frames(
         captions = [Caption(text=_text(tokenizer, c), logprob=c.logprob) for c in found]
         return FrameBatch(captions=captions, embeddings=unit_rows(latent))
 
-    yield from _in_batches(coca, jpegs, batch_size, describe)
+    yield from _in_batches(coca, jpegs, batch_size, describe, kind=decode)
 
 
 def embed_frames(coca: Coca, jpegs: Iterable[bytes], *, batch_size: int) -> NDArray[np.float32]:
@@ -115,7 +115,7 @@ def embed_frames(coca: Coca, jpegs: Iterable[bytes], *, batch_size: int) -> NDAr
         return unit_rows(latent)
 
     none = np.empty((0, coca.embed_dim), dtype=np.float32)
-    return np.concatenate([none, *_in_batches(coca, jpegs, batch_size, embed)])
+    return np.concatenate([none, *_in_batches(coca, jpegs, batch_size, embed, kind="frames")])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +137,10 @@ def _in_batches(
     jpegs: Iterable[bytes],
     batch_size: int,
     run: Callable[[_Pictures], Result],
+    *,
+    kind: Hashable,
 ) -> Iterator[Result]:
-    size = BatchSize(batch_size, free=coca.decoders.clear)
+    size = BatchSize(batch_size, fits=coca.fits, kind=kind, free=coca.decoders.clear)
     for batch in _prepared(coca, jpegs, batch_size):
         yield from size.parts(batch, run)
 

@@ -17,6 +17,7 @@ from open_clip.coca_model import CoCa as CocaModule  # noqa: TID253
 from safetensors import SafetensorError
 from torch.utils.serialization import config as torch_files  # noqa: TID253
 
+from gap_assets.batches import Fits
 from gap_assets.checksums import verify_checksums
 from gap_assets.coca.decoder import CaptionDecoder
 from gap_assets.coca.names import LOCAL, canonical_model, canonical_weights, is_local
@@ -48,6 +49,7 @@ class Coca:
         mean, std: The model's normalisation of RGB in [0, 1].
         context_length: Tokens of a text, start and end token included.
         decoders: The caption decoders used so far, whose caches serve the next call.
+        fits: What is known of how much a GPU's memory suffices for; see `gap_assets.batches`.
     """
 
     module: CocaModule
@@ -60,6 +62,7 @@ class Coca:
     std: tuple[float, float, float]
     context_length: int
     decoders: dict[DecodeSettings, CaptionDecoder] = field(default_factory=dict)
+    fits: Fits = field(default_factory=dict)
 
 
 def load_coca(

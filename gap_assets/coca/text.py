@@ -54,7 +54,7 @@ def embed_texts(coca: Coca, texts: Sequence[str], *, batch_size: int = 256) -> T
         return unit_rows(coca.module.encode_text(batch, normalize=False))
 
     none = np.empty((0, coca.embed_dim), dtype=np.float32)
-    size = BatchSize(batch_size, free=coca.decoders.clear)
+    size = BatchSize(batch_size, fits=coca.fits, kind="texts", free=coca.decoders.clear)
     return TextEmbeddings(
         embeddings=np.concatenate([none, *size.parts(padded, encode)]),
         n_tokens=np.array([len(ids) for ids in kept], dtype=np.int64),

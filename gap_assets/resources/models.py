@@ -1,19 +1,17 @@
 """The models, and how they are asked. Loading and running them is the core's work."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from gap_assets import choices
 from gap_assets.coca.settings import DecodeSettings
+from gap_assets.pipeline.models import resident
 
 if TYPE_CHECKING:
     from gap_assets.captions.filtering import Calibration
     from gap_assets.coca.model import Coca
     from gap_assets.summaries.summarizer import Summarizer
-
-T = TypeVar("T")
 
 
 class CocaModel(choices.CocaModel, dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -27,7 +25,7 @@ class CocaModel(choices.CocaModel, dg.ConfigurableResource):  # type: ignore[typ
         """
         tag = weights or self.weights
         key = (self.model, tag, self.precision, self.device)
-        return _resident(key, lambda: self._load(tag))
+        return resident(key, lambda: self._load(tag), device=self.device)
 
     def untrained(self, *, seed: int) -> "Coca":
         """The same architecture with random weights, for as long as the caller holds it."""
@@ -46,7 +44,9 @@ class CocaModel(choices.CocaModel, dg.ConfigurableResource):  # type: ignore[typ
 
     def logit_scale(self) -> float:
         """The model's own inverse temperature, learned with it."""
-        return float(self.load().module.logit_scale.exp())
+        from gap_assets.coca.cost import logit_scale
+
+        return logit_scale(self.model, self.weights)
 
 
 class Captioning(choices.Captioning, dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -78,32 +78,10 @@ class SummarizerModel(choices.SummarizerModel, dg.ConfigurableResource):  # type
         from gap_assets.summaries.summarizer import load_summarizer
 
         key = (self.model, self.revision, self.device, self.dtype)
-        return _resident(
+        return resident(
             key,
             lambda: load_summarizer(
                 model=self.model, device=self.device, dtype=self.dtype, revision=self.revision
             ),
+            device=self.device,
         )
-
-
-_models: dict[Any, Any] = {}
-
-
-def _resident(key: Any, load: Callable[[], T]) -> T:
-    """Keeps loaded models for the life of the process; on a GPU only while half of it is free."""
-    if key not in _models:
-        if _models and _gpu_is_filling():
-            _models.clear()
-        _models[key] = load()
-    model: T = _models[key]
-    return model
-
-
-def _gpu_is_filling() -> bool:
-    import torch
-
-    if not torch.cuda.is_available():
-        return False
-    torch.cuda.empty_cache()
-    free, total = torch.cuda.mem_get_info()
-    return free < total / 2

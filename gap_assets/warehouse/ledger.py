@@ -4,7 +4,7 @@ Every commit of results goes through here, so rows, ledger and failures change t
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -235,7 +235,7 @@ class Standing:
     Attributes:
         states: By asset, the videos (None for an unpartitioned asset) and their state: `current`
             if made by today's settings from inputs that are current themselves, `stale` if made
-            otherwise, `failed`, or `missing`.
+            otherwise, `failed`, or `missing`. What is left for later is `current` or `later`.
         outdated: The results that another run would make or try again.
     """
 
@@ -251,12 +251,16 @@ class Standing:
         return {video for asset, video in self.outdated if asset in assets and video is not None}
 
 
-def standing(warehouse: Warehouse, *, settings: Mapping[str, str]) -> Standing:
+def standing(
+    warehouse: Warehouse, *, settings: Mapping[str, str], later: Collection[str] = ()
+) -> Standing:
     """Compares every stored result with what today's settings would make.
 
     Args:
         warehouse: The warehouse.
         settings: The fingerprint of each asset's settings.
+        later: Assets that no run makes for now. What depends on them is current without them, as
+            it is with them where they are current.
     """
     listed = warehouse.tuples("SELECT video_id FROM videos ORDER BY video_id")
     video_ids = [video_id for (video_id,) in listed]
@@ -277,6 +281,10 @@ def standing(warehouse: Warehouse, *, settings: Mapping[str, str]) -> Standing:
                 if value is not None:
                     right[asset, unit] = value
             found = stored.get((asset, unit))
+            if asset in later and (found is None or found != right.get((asset, unit))):
+                right.pop((asset, unit), None)
+                states[unit] = "later"
+                continue
             is_current = found is not None and found == right.get((asset, unit))
             if asset not in ROOTS and not is_current:
                 result.outdated.add((asset, unit))

@@ -1,106 +1,111 @@
-"""Repositories made once, a hub that serves them, and the command `gap` with a cache of its own."""
+"""A hub with models on this machine, and the command `gap` as a user of it types it."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from gap_assets.settings import Settings
-from gap_assets.warehouse.store import Warehouse
-from gap_assets.world.samples import write_samples
 from gap_assets_tests.hub.repository import Repository
 from gap_assets_tests.hub.server import Hub
 
-FINETUNED = "mscoco_finetuned_laion2b_s13b_b90k"
-CAPTION_B_32 = "laion/mscoco_finetuned_CoCa-ViT-B-32-laion2B-s13B-b90k"
-COCA_B_32 = "laion/CoCa-ViT-B-32-laion2B-s13B-b90k"
+TAG = "mscoco_finetuned_laion2B-s13B-b90k"
+MODEL = "coca_ViT-B-32"
+COCA = "laion/mscoco_finetuned_CoCa-ViT-B-32-laion2B-s13B-b90k"
 PHI = "microsoft/phi-1_5"
 FLAN_T5 = "google/flan-t5-base"
+BIN = "open_clip_pytorch_model.bin"
+# open_clip asks for `open_clip_model.safetensors`, which no CoCa's repository has.
+SAFETENSORS = "open_clip_pytorch_model.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a command printed, and how long it took."""
+
+    status: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def sentence(self) -> str:
+        """The one line by which a command says why it ends."""
+        lines = [line for line in self.stderr.splitlines() if line.startswith("gap: ")]
+        assert len(lines) == 1, self.stderr
+        assert self.status == 1
+        assert "Traceback" not in self.stdout + self.stderr
+        return lines[0]
+
+
+def gap(*arguments: object, **variables: str) -> Said:
+    """Runs the command in a process of its own."""
+    started = time.monotonic()
+    process = subprocess.run(
+        [str(Path(sys.executable).with_name("gap")), *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | variables,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    return Said(
+        status=process.returncode,
+        stdout=re.sub(r"\x1b\[[\d;]*m", "", process.stdout),
+        stderr=process.stderr,
+        seconds=time.monotonic() - started,
+    )
 
 
 @pytest.fixture(scope="session")
 def models_folder() -> Iterator[Path]:
-    """Where repositories and caches are: gigabytes, which do not outlast the session."""
+    """Where repositories are: gigabytes, which do not outlast the session."""
     with tempfile.TemporaryDirectory(prefix="gap-hub-") as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="session")
-def published(models_folder) -> list[Repository]:
-    """coca_ViT-B-32 with both of its weights at their true size, small Phi and FLAN-T5."""
-    from gap_assets_tests.hub import cocas, language_models
+def b32(models_folder) -> Repository:
+    """coca_ViT-B-32's production weights."""
+    from gap_assets_tests.hub.cocas import coca_repository
 
-    b_32 = {"model": "coca_ViT-B-32"}
-    both = (cocas.PICKLED, cocas.SAFETENSORS)
-    return [
-        cocas.coca_repository(
-            models_folder / "finetuned", training=FINETUNED, files=(cocas.PICKLED,), **b_32
-        ),
-        cocas.coca_repository(
-            models_folder / "coca", training="laion2b_s13b_b90k", files=both, **b_32
-        ),
-        language_models.phi_repository(models_folder / "phi", **language_models.SMALL_PHI),
-        language_models.t5_repository(models_folder / "t5", **language_models.SMALL_T5),
-    ]
+    return coca_repository(models_folder / "b32", model=MODEL, tag=TAG, files=(BIN,))
 
 
 @pytest.fixture(scope="session")
-def clips(tmp_path_factory) -> Path:
-    """A few drawn videos and their captions."""
-    folder = tmp_path_factory.mktemp("clips")
-    write_samples(folder, count=4, seed=11)
-    return folder
+def phi(models_folder) -> Repository:
+    from gap_assets_tests.hub.language_models import SMALL_PHI, phi_repository
 
-
-@dataclass(frozen=True)
-class Gap:
-    """The command as a user types it, with a cache of models of its own.
-
-    Attributes:
-        home: `HF_HOME`.
-        endpoint: `HF_ENDPOINT`.
-        more: Other variables.
-    """
-
-    home: Path
-    endpoint: str
-    more: dict[str, str] = field(default_factory=dict)
-
-    def __call__(self, *arguments: object, seconds: float = 1500) -> subprocess.CompletedProcess:
-        """Runs it to its end.
-
-        Raises:
-            subprocess.TimeoutExpired: If it takes longer than `seconds`.
-        """
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
-        own = {
-            "PYTHONPATH": os.pathsep.join(sys.path),
-            "HF_HOME": str(self.home),
-            "HF_ENDPOINT": self.endpoint,
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-        }
-        return subprocess.run(
-            [Path(sys.executable).with_name("gap"), *map(str, arguments)],
-            env=kept | own | self.more,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=seconds,
-        )
+    return phi_repository(models_folder / "phi", **SMALL_PHI)
 
 
 @pytest.fixture(scope="session")
-def hub(published) -> Iterator[Hub]:
-    with Hub(published) as hub:
-        yield hub
+def flan_t5(models_folder) -> Repository:
+    from gap_assets_tests.hub.language_models import SMALL_T5, t5_repository
+
+    return t5_repository(models_folder / "t5", **SMALL_T5)
 
 
-def count(data: Path, table: str) -> int:
-    """Rows of a table; none where there is no warehouse."""
-    warehouse = Warehouse(path=Settings(data=data).warehouse)
-    return warehouse.read(f"SELECT count(*) AS n FROM {table}")["n"][0] if warehouse.exists() else 0
+@pytest.fixture
+def serve(monkeypatch, tmp_path) -> Iterator[Callable[..., Hub]]:
+    """Serves repositories to commands whose cache is empty."""
+    hubs: list[Hub] = []
+
+    def start(*repositories: Repository) -> Hub:
+        hubs.append(Hub(repositories))
+        monkeypatch.setenv("HF_ENDPOINT", hubs[-1].endpoint)
+        return hubs[-1]
+
+    for name in list(os.environ):
+        if name.startswith(("HF_", "HUGGING_FACE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    yield start
+    for hub in hubs:
+        hub.close()

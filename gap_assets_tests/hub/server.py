@@ -55,10 +55,11 @@ class Hub:
         return [path for path, _ in self.requests if text in path]
 
     def close(self) -> None:
-        """Ends both servers; the ports are closed from then on."""
+        """Ends both servers: from now on nobody listens there."""
         for server in self._servers:
             server.shutdown()
             server.server_close()
+        self._servers = []
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gap_assets_tests.hub.conftest import CAPTION_B_32, COCA_B_32, FLAN_T5, PHI
+from gap_assets_tests.hub.cocas import coca_repository
+from gap_assets_tests.hub.conftest import BIN, FLAN_T5, MODEL, PHI, SAFETENSORS, TAG
 
 pytestmark = pytest.mark.service
 
@@ -42,24 +43,26 @@ def python(code: str, hub, home: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    ("tag", "repository"),
-    [("mscoco_finetuned_laion2B-s13B-b90k", CAPTION_B_32), ("laion2b_s13b_b90k", COCA_B_32)],
-)
-def test_open_clip_overlooks_the_safetensors_under_the_name_that_they_have(
-    hub, tmp_path, tag, repository
-):
-    hub.requests.clear()
+def test_open_clip_takes_the_pickled_weights(serve, b32, tmp_path):
+    hub = serve(b32)
+    python(COCA.format(tag=TAG), hub, tmp_path)
+    asked = [path.rpartition("/")[2] for path in hub.asked("/resolve/")]
+    assert asked == ["open_clip_model.safetensors", BIN]
+
+
+def test_open_clip_overlooks_the_safetensors_under_the_name_that_they_have(serve, tmp_path):
+    tag = "laion2b_s13b_b90k"
+    coca = coca_repository(tmp_path / "coca", model=MODEL, tag=tag, files=(BIN, SAFETENSORS))
+    hub = serve(coca)
     python(COCA.format(tag=tag), hub, tmp_path)
-    asked = [path.rpartition("/")[2] for path in hub.asked(f"{repository}/resolve/")]
-    assert asked == ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
+    assert hub.asked("/content/") == [f"/content/{coca.name}/{BIN}"]
 
 
 @pytest.mark.parametrize(
     ("name", "kind"), [(PHI, "AutoModelForCausalLM"), (FLAN_T5, "AutoModelForSeq2SeqLM")]
 )
-def test_transformers_takes_the_safetensors(hub, tmp_path, name, kind):
-    hub.requests.clear()
+def test_transformers_takes_the_safetensors(serve, phi, flan_t5, tmp_path, name, kind):
+    hub = serve(phi, flan_t5)
     assert len(python(LANGUAGE_MODEL.format(name=name, kind=kind), hub, tmp_path).strip()) > 9
     # `spiece.model` is asked for, too, though `tokenizer.json` is there.
     weights = {path.rpartition("/")[2] for path in hub.asked("/content/")} - {"spiece.model"}

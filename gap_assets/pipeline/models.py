@@ -1,0 +1,65 @@
+"""Which loaded models stay in memory, and when they make room for another one.
+
+A model stays for the life of the process, as the ranges of a run need the same ones in turn. It
+goes before another is loaded where less than half of the memory is free: what the next one takes,
+and what it takes while loading, is known only afterwards, and no two models of a profile differ by
+more than that. How a model is loaded is its own package's work.
+"""
+
+import gc
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from gap_assets.memory import gpu_memory, machine_memory
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_models: dict[Any, Any] = {}
+
+
+def resident(key: Any, load: Callable[[], T], *, device: str) -> T:
+    """A model, loaded unless it is there; others go before that if memory is short.
+
+    Args:
+        key: What tells it from others: all that it is loaded with.
+        load: Loads it.
+        device: Where it will run, as in `gap_assets.devices.compute_device`.
+    """
+    if key not in _models:
+        if _models and memory_is_short(device):
+            log.info("Less than half of the memory is free; other models make room.")
+            drop_models()
+        _models[key] = load()
+    model: T = _models[key]
+    return model
+
+
+def drop_models() -> None:
+    """Forgets all models; memory that nobody else holds is free afterwards."""
+    _models.clear()
+    gc.collect()  # Recorded CUDA graphs and their tensors refer to each other.
+
+
+def memory_is_short(device: str) -> bool:
+    """Whether less than half of the memory that a device's models are in is free.
+
+    Where the system does not tell, it counts as short: a model that is loaded once more costs
+    seconds, and one too many the run.
+    """
+    if device != "cpu" and _sees_a_gpu():
+        memory = gpu_memory()
+    else:
+        found = machine_memory()
+        if found is None:
+            return True
+        memory = found
+    return memory.free < memory.total / 2
+
+
+def _sees_a_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

@@ -59,6 +59,9 @@ def test_a_gated_language_model(serve, refused, b32, phi, token):
     variables = {"HF_TOKEN": token} if token else {}
     sentence = refused(**variables)
     assert f"{PHI} is gated: accept its terms at {hub.endpoint}" in sentence
+    # Before the other model is downloaded, and to one who only asks whether all is well.
+    assert not hub.asked("/content/")
+    assert gap("check", *OPTIONS, **variables).sentence == sentence
 
 
 @pytest.mark.parametrize("kind", ["bin", "safetensors"])

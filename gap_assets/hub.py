@@ -46,10 +46,13 @@ def list_repository(repository: str, *, revision: str | None = None) -> dict[str
     """
     from huggingface_hub import HfApi
 
+    api = HfApi()
     with _one_sentence(repository, revision):
-        info = HfApi().model_info(
+        info = api.model_info(
             repository, revision=revision, files_metadata=True, timeout=LIST_TIMEOUT_S
         )
+        if info.gated:  # Anyone may see its listing.
+            api.auth_check(repository)
     return {file.rfilename: file.size or 0 for file in info.siblings or []}
 
 

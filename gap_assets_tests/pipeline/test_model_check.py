@@ -84,7 +84,7 @@ def test_weights_of_another_model_are_named_in_one_line(tmp_path):
         ("config.json", "has no config.json"),
         (
             "tokenizer.json",
-            "no tokenizer.json, and what reads other tokenizers, sentencepiece, is not",
+            "no tokenizer.json, and sentencepiece, which reads others, is not",
         ),
         ("model.safetensors", "no weights as safetensors, and other formats can carry code"),
     ],

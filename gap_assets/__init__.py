@@ -4,3 +4,7 @@ The package has two halves. The edge (`definitions`, `build`, `assets`, `cli` an
 knows Dagster. The core (`video`, `coca`, `captions`, `summaries`, `gap`, `warehouse`, `world`) does
 not, and works alone from a notebook or a benchmark.
 """
+
+from gap_assets.notebook import show_report
+
+__all__ = ["show_report"]

@@ -12,6 +12,7 @@ from gap_assets.assets.common import preview
 from gap_assets.executors import needs
 from gap_assets.lineage import STEPS
 from gap_assets.resources import WarehouseResource
+from gap_assets.summaries.support import MOSTLY
 
 UNIT_NORM_TOLERANCE = 1e-3
 IDENTITY_TOLERANCE = 1e-5
@@ -104,6 +105,16 @@ one_configuration = [
     for asset in KEYS
 ]
 
+summaries_supported = _check(
+    "video_summaries",
+    "summaries_supported",
+    f"Every summary ended by itself, is the model's own, and has at most {MOSTLY:.0%} of its"
+    " content words from nowhere; the others are listed, the worst first.",
+    "SELECT video_id, summary, unsupported, ended, fallback FROM video_summaries"
+    f" WHERE fallback IS NOT NULL OR unsupported > {MOSTLY} OR NOT ended"
+    " ORDER BY fallback IS NULL, unsupported DESC, video_id",
+)
+
 gap_identity = _check(
     "gap_metrics",
     "gap_identity",
@@ -122,6 +133,7 @@ CHECKS = [
     *rows_as_recorded,
     *frames_agree,
     *one_configuration,
+    summaries_supported,
     gap_identity,
 ]
 QUERIES = {spec.key: query for spec, query in CHECKS}

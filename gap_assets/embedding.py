@@ -66,8 +66,9 @@ def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
         texts: What the query `TEXTS` gives.
 
     Returns:
-        Columns `video_id`, `source`, `embedding` (unit norm), `n_tokens` (of all its texts) and
-        `truncated` (whether one of them did not fit).
+        Columns `video_id`, `source`, `embedding` (unit norm), `n_tokens` (of all its texts),
+        `truncated` (whether one of them did not fit) and `cosine_to_captions` (to the video's
+        embedding of the source `filtered`; null where it has none).
     """
     from gap_assets.coca.text import embed_texts
 
@@ -90,4 +91,12 @@ def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
         "truncated": pl.Boolean,
     }
     keyed = pl.DataFrame(keys, schema=columns, orient="row")
+    of_captions = {
+        key[0]: vector for key, vector in zip(keys, vectors, strict=True) if key[1] == "filtered"
+    }
+    cosines = [
+        float(vector @ of_captions[key[0]]) if key[0] in of_captions else None
+        for key, vector in zip(keys, vectors, strict=True)
+    ]
+    keyed = keyed.with_columns(pl.Series("cosine_to_captions", cosines, dtype=pl.Float64))
     return keyed.with_columns(embedding_column(np.stack(vectors).astype(np.float32)))

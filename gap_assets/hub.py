@@ -46,10 +46,13 @@ def list_repository(repository: str, *, revision: str | None = None) -> dict[str
     """
     from huggingface_hub import HfApi
 
+    api = HfApi()
     with _one_sentence(repository, revision):
-        info = HfApi().model_info(
+        info = api.model_info(
             repository, revision=revision, files_metadata=True, timeout=LIST_TIMEOUT_S
         )
+        if info.gated:  # Anyone may see its listing.
+            api.auth_check(repository)
     return {file.rfilename: file.size or 0 for file in info.siblings or []}
 
 
@@ -94,10 +97,7 @@ def _one_sentence(repository: str, revision: str | None) -> Iterator[None]:
     try:
         yield
     except errors.GatedRepoError as error:
-        raise ModelNotFoundError(
-            f"{repository} is gated: accept its terms at {hub}/{repository} and log in with"
-            " `hf auth login`, or choose another model."
-        ) from error
+        raise _gated(repository, hub) from error
     except errors.RevisionNotFoundError as error:
         raise ModelNotFoundError(
             f"{repository} has no revision {revision!r}; check its name, or leave it out."
@@ -107,18 +107,29 @@ def _one_sentence(repository: str, revision: str | None) -> Iterator[None]:
             f"There is no model repository {repository!r} at {hub}, or it is private; check the"
             " spelling, or log in with `hf auth login`."
         ) from error
-    except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError) as error:
-        offline = constants.HF_HUB_OFFLINE
-        reason = "HF_HUB_OFFLINE is set" if offline else f"{hub} cannot be reached"
-        raise ModelNotFoundError(
-            f"{repository} is not in the local cache and {reason}; go online once, or name a local"
-            " folder."
-        ) from error
     except Exception as error:  # of the HTTP library, which changes with huggingface_hub
+        if constants.HF_HUB_OFFLINE:
+            raise ModelNotFoundError(
+                f"{repository} is not in the local cache and HF_HUB_OFFLINE is set; go online once,"
+                " or name a local folder."
+            ) from error
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(cache_directory()) from error
-        reason = " ".join(str(error).split())[:REASON_LENGTH].rstrip(".") or type(error).__name__
+        cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else error
+        if isinstance(cause, errors.GatedRepoError):
+            raise _gated(repository, hub) from error
+        reason = (
+            " ".join(str(cause or error).split())[:REASON_LENGTH].rstrip(".")
+            or type(error).__name__
+        )
         raise ModelNotFoundError(
             f"{repository} is not in the local cache and could not be downloaded from {hub}"
             f" ({reason}); check the connection and HF_ENDPOINT, then run this again."
         ) from error
+
+
+def _gated(repository: str, hub: str) -> ModelNotFoundError:
+    return ModelNotFoundError(
+        f"{repository} is gated: accept its terms at {hub}/{repository} and log in with"
+        " `hf auth login`, or choose another model."
+    )

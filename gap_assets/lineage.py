@@ -43,12 +43,15 @@ STEPS: dict[str, Step] = {
     "frame_captions": Step(upstream=("frames",), parameters=("coca", "captioning")),
     "frame_embeddings": Step(upstream=("frames",), parameters=("coca",)),
     "filtered_captions": Step(upstream=("frame_captions",), parameters=("coca", "caption_filter")),
-    "video_summaries": Step(upstream=("filtered_captions",), parameters=("summarizer",)),
+    "video_summaries": Step(
+        upstream=("filtered_captions",), parameters=("summarizer",), version="2"
+    ),
     "video_embeddings": Step(upstream=("frame_embeddings",), version="2"),
     "text_embeddings": Step(
         upstream=("frame_captions", "filtered_captions", "video_summaries", "reference_captions"),
         optional=("reference_captions",),
         parameters=("coca",),
+        version="2",
     ),
     "untrained_embeddings": Step(
         upstream=(
@@ -91,7 +94,7 @@ STEPS: dict[str, Step] = {
             *RESAMPLING,
             "statistics.untrained_seeds",
         ),
-        version="2",
+        version="3",
         per_video=False,
     ),
 }

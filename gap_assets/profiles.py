@@ -25,7 +25,9 @@ class Profile:
         frame_short_side: The short side of the stored frames, in pixels: a little more than what
             the model sees.
         prompt: The summariser's prompt; None for the default of its kind.
-        repetition_penalty: Of the summariser; base models repeat themselves without one.
+        repetition_penalty: Of the summariser's own words; base models repeat themselves without
+            one, and the higher it is the fewer of its words are the captions'
+            (`benchmarks/summaries.py`).
         known_world: What the models understand, if that is less than everyday videos.
         familiar_logprob: The mean log-probability per token, in nats, that captions of that world
             stay above.
@@ -68,6 +70,6 @@ PROFILES: dict[ProfileName, Profile] = {
         summarizer="microsoft/phi-1_5",
         caption_filter="cluster",
         frame_short_side=256,
-        repetition_penalty=1.2,
+        repetition_penalty=1.1,
     ),
 }

@@ -106,7 +106,15 @@ def video_summaries(
     warehouse: WarehouseResource,
     summarizer: SummarizerModel,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """One sentence about each video, written by a language model from the filtered captions."""
+    """One sentence about each video, written by a language model from the filtered captions.
+
+    Three columns say how far to trust it. `ended`: false where the model ran into the token limit;
+    the text is then cut back to its last full sentence. `unsupported`: the share of its content
+    words that occur in no caption that the model was shown. `fallback`: why the text is the most
+    typical caption instead of the model's own words; it wrote nothing (`empty`), or the prompt's
+    own `example`. A fourth, its cosine to the filtered captions, is made where their embeddings
+    are: `cosine_to_captions` in `text_embeddings`.
+    """
     from gap_assets.summaries.summarizer import summarize
 
     store = warehouse.open()
@@ -135,13 +143,24 @@ def video_summaries(
             rows={
                 "video_summaries": table(
                     (
-                        (video, summary.text, summary.n_captions, summary.truncated)
+                        (
+                            video,
+                            summary.text,
+                            summary.n_captions,
+                            summary.truncated,
+                            summary.ended,
+                            summary.unsupported,
+                            summary.fallback,
+                        )
                         for video, summary in zip(captions, summaries, strict=True)
                     ),
                     video_id=pl.String,
                     summary=pl.String,
                     n_captions=pl.Int32,
                     truncated=pl.Boolean,
+                    ended=pl.Boolean,
+                    unsupported=pl.Float64,
+                    fallback=pl.String,
                 )
             }
         )

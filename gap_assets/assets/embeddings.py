@@ -53,6 +53,9 @@ def text_embeddings(
     Four sources: the `summary`, all frame `captions`, the `filtered` captions, and the human
     `reference`. Where a source has several texts, their unit embeddings are averaged and the mean
     is normalised. `n_tokens` counts all of them; `truncated` says that one did not fit.
+    `cosine_to_captions` is the cosine to the mean of the filtered captions: how near a summary
+    stays to what it was made of. It is made here, where CoCa has read both, so that no step needs
+    CoCa and the language model at once.
     """
     store = warehouse.open()
 

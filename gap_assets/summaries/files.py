@@ -120,7 +120,7 @@ def _missing(files: dict[str, int]) -> str | None:
     if CONFIG not in files:
         return f"it has no {CONFIG}"
     if TOKENIZER not in files:
-        return f"it has no {TOKENIZER}, and tokenizers of other kinds are not installed"
+        return f"it has no {TOKENIZER}, and sentencepiece, which reads others, is not installed"
     weights = [name for name in files if _is_weights(name, files)]
     if not weights:
         return "it has no weights as safetensors, and other formats can carry code"

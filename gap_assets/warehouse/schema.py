@@ -1,6 +1,6 @@
 """The tables of the warehouse, as explicit DDL. Nothing here reads or writes rows."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Uniqueness is kept by replacing a video's rows in one transaction and verified by an asset check:
 # DuckDB's own constraints reject a key that is deleted and inserted in the same transaction.
@@ -20,12 +20,13 @@ TABLES: dict[str, str] = {
         video_id VARCHAR, rank INTEGER, frame_index INTEGER, caption VARCHAR,
         cluster_size INTEGER""",
     "video_summaries": """
-        video_id VARCHAR, summary VARCHAR, n_captions INTEGER, truncated BOOLEAN""",
+        video_id VARCHAR, summary VARCHAR, n_captions INTEGER, truncated BOOLEAN,
+        ended BOOLEAN, unsupported DOUBLE, fallback VARCHAR""",
     "video_embeddings": """
         video_id VARCHAR, fusion VARCHAR, embedding {embedding}, norm DOUBLE, n_frames INTEGER""",
     "text_embeddings": """
         video_id VARCHAR, source VARCHAR, embedding {embedding}, n_tokens INTEGER,
-        truncated BOOLEAN""",
+        truncated BOOLEAN, cosine_to_captions DOUBLE""",
     "untrained_embeddings": """
         video_id VARCHAR, encoder VARCHAR, modality VARCHAR, source VARCHAR,
         embedding {embedding}""",
@@ -44,6 +45,17 @@ TABLES: dict[str, str] = {
         asset VARCHAR, video_id VARCHAR, config_hash VARCHAR, settings VARCHAR, run_id VARCHAR,
         n_rows BIGINT, seconds DOUBLE, materialized_at TIMESTAMPTZ""",
     "warehouse": "key VARCHAR, value VARCHAR",
+}
+
+# What turns the tables of an older version into those of the next; rows that are there get nulls.
+# A table of embeddings may not be there yet.
+UPGRADES: dict[int, tuple[str, ...]] = {
+    1: (
+        "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS ended BOOLEAN",
+        "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS unsupported DOUBLE",
+        "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS fallback VARCHAR",
+        "ALTER TABLE IF EXISTS text_embeddings ADD COLUMN IF NOT EXISTS cosine_to_captions DOUBLE",
+    ),
 }
 
 

@@ -17,7 +17,13 @@ import polars as pl
 
 from gap_assets.disk import telling_of_a_full_disk
 from gap_assets.warehouse import file, lake
-from gap_assets.warehouse.schema import SCHEMA_VERSION, TABLES, create_table, holds_embeddings
+from gap_assets.warehouse.schema import (
+    SCHEMA_VERSION,
+    TABLES,
+    UPGRADES,
+    create_table,
+    holds_embeddings,
+)
 from gap_assets.warehouse.waiting import NoWarehouseError, go_on_waiting
 from gap_assets.warehouse.waiting import WarehouseError as WarehouseError
 
@@ -237,19 +243,36 @@ def replace_rows(
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes the tables of a new warehouse, and refuses one of another schema version."""
+    """Makes the tables of a new warehouse, or brings an older one up to this schema version."""
     if _is_prepared(connection):
         return
-    for table in TABLES:
-        if not holds_embeddings(table):
-            connection.execute(create_table(table))
-    connection.execute("INSERT INTO warehouse VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
+    if not _has_table(connection, "warehouse"):
+        for table in TABLES:
+            if not holds_embeddings(table):
+                connection.execute(create_table(table))
+        version = [str(SCHEMA_VERSION)]
+        connection.execute("INSERT INTO warehouse VALUES ('schema_version', ?)", version)
+        return
+    found = int(_remembered(connection, "schema_version") or 0)
+    for version_before in range(found, SCHEMA_VERSION):
+        for statement in UPGRADES[version_before]:
+            connection.execute(statement)
+    connection.execute(
+        "UPDATE warehouse SET value = ? WHERE key = 'schema_version'", [str(SCHEMA_VERSION)]
+    )
 
 
 def _is_prepared(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether all is there, as this program writes it.
+
+    Raises:
+        WarehouseError: If it is of a version that cannot be brought up to this one.
+    """
     if not _has_table(connection, "warehouse"):
         return False
     version = _remembered(connection, "schema_version")
+    if version in [str(older) for older in UPGRADES]:
+        return False
     if version != str(SCHEMA_VERSION):
         raise WarehouseError(
             f"The warehouse has schema version {version}, this program writes"

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from gap_assets_tests.hub.server import DATASET, Hub
+from gap_assets.activitynet.hub import REPOSITORY
+from gap_assets_tests.hub.repository import Repository
+from gap_assets_tests.hub.server import Hub
 
 STEM = "ActivityNet_Videos.tar.part-"
 PIECE = 12 * 1024
@@ -92,10 +94,14 @@ def dataset(world) -> Dataset:
 
 
 @pytest.fixture
-def hub(dataset, monkeypatch):
+def repository(dataset) -> Repository:
+    """The data set on the hub, for the test to change."""
+    return Repository(name=REPOSITORY, kind="datasets", files=dict(dataset.files))
+
+
+@pytest.fixture
+def hub(repository, monkeypatch):
     # Of a chunk that a break interrupts nothing is kept, and ours are small files.
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1024)
-    server = Hub({DATASET: dataset.files})
-    yield server
-    server.shutdown()
-    server.server_close()
+    with Hub([repository]) as hub:
+        yield hub

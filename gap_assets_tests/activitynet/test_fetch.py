@@ -15,7 +15,6 @@ from gap_assets.cli import app
 from gap_assets.references import CaptionsFileError, read_captions
 from gap_assets.settings import Settings
 from gap_assets_tests.activitynet.conftest import STEM, archive, contents, member, pieces_of, write
-from gap_assets_tests.hub.server import DATASET
 
 
 @pytest.fixture
@@ -30,6 +29,12 @@ def fetch(tmp_path, hub):
         return lines
 
     return call
+
+
+def claim_as_it_is(repository, name) -> None:
+    """The listing goes on to say of a file what is true now."""
+    siblings = {entry["rfilename"]: entry for entry in repository.info(blobs=True)["siblings"]}
+    repository.claims[name] = siblings[name]
 
 
 def pieces_in(folder) -> dict[str, bytes]:
@@ -77,9 +82,9 @@ def test_once_complete_the_hub_is_not_asked_again(tmp_path, hub, dataset, fetch)
 
 @pytest.mark.parametrize("reset", [False, True])
 def test_dropped_connections_are_taken_up_where_they_broke(tmp_path, hub, dataset, fetch, reset):
-    hub.reset = reset
-    pieces = [n for n, c in dataset.files.items() if STEM in n and len(c) > hub.drop_after]
-    hub.drops = dict.fromkeys(pieces, 1)
+    hub.faults.reset = reset
+    pieces = [n for n, c in dataset.files.items() if STEM in n and len(c) > hub.faults.drop_after]
+    hub.faults.drops = dict.fromkeys(pieces, 1)
     fetch()
     assert contents(tmp_path / "activitynet" / "videos") == dataset.videos
     assert hub.sent == wanted_bytes(dataset)
@@ -89,39 +94,41 @@ def test_dropped_connections_are_taken_up_where_they_broke(tmp_path, hub, datase
 
 def test_what_arrived_before_a_lasting_failure_is_not_fetched_again(tmp_path, hub, dataset, fetch):
     name = f"{STEM}001"
-    hub.drops = {name: 10**6}
-    hub.drop_after = 0
+    hub.faults.drops = {name: 10**6}
+    hub.faults.drop_after = 0
     with pytest.raises(FetchError, match=rf"{name} cannot .*goes on at byte 0 of 12,288"):
         fetch()
     assert f"{STEM}000" in pieces_in(tmp_path / "activitynet")
-    hub.drops = {}
+    hub.faults.drops = {}
     hub.requests.clear()
     fetch()
     assert not any(f"{STEM}000" in path for path, _ in hub.requests)
     assert contents(tmp_path / "activitynet" / "videos") == dataset.videos
 
 
-def test_a_truncated_piece_on_the_hub_is_named(tmp_path, hub, dataset, fetch):
+def test_a_truncated_piece_on_the_hub_is_named(tmp_path, repository, dataset, fetch):
     name = f"{STEM}002"
-    whole = hub.files[name]
-    hub.claims[name] = hub.entries(DATASET)[list(hub.files).index(name)]
-    hub.files[name] = whole[:9000]
+    whole = repository.files[name]
+    claim_as_it_is(repository, name)
+    repository.files[name] = whole[:9000]
     with pytest.raises(FetchError, match=rf"{name} cannot be fetched.*repeat.*9,000 of 12,288"):
         fetch()
-    hub.files[name] = whole
+    repository.files[name] = whole
     fetch()
     assert contents(tmp_path / "activitynet" / "videos") == dataset.videos
 
 
-def test_a_piece_with_a_wrong_checksum_is_removed_and_fetched_again(tmp_path, hub, dataset, fetch):
+def test_a_piece_with_a_wrong_checksum_is_removed_and_fetched_again(
+    tmp_path, repository, dataset, fetch
+):
     name = f"{STEM}001"
-    whole = hub.files[name]
-    hub.claims[name] = hub.entries(DATASET)[list(hub.files).index(name)]
-    hub.files[name] = whole[:100] + b"?" + whole[101:]
+    whole = repository.files[name]
+    claim_as_it_is(repository, name)
+    repository.files[name] = whole[:100] + b"?" + whole[101:]
     with pytest.raises(FetchError, match=f"{name} arrived with a wrong checksum"):
         fetch()
     assert set(pieces_in(tmp_path / "activitynet")) == {f"{STEM}000"}
-    hub.files[name] = whole
+    repository.files[name] = whole
     fetch()
     assert contents(tmp_path / "activitynet" / "videos") == dataset.videos
 
@@ -134,29 +141,29 @@ def test_a_piece_with_a_wrong_checksum_is_removed_and_fetched_again(tmp_path, hu
     ],
 )
 def test_a_gap_in_the_listing_is_named_before_anything_is_fetched(
-    hub, fetch, number, change, sentence
+    hub, repository, fetch, number, change, sentence
 ):
     name = f"{STEM}{number:03d}"
-    content = hub.files.pop(name)
+    content = repository.files.pop(name)
     if change:
-        hub.files[name] = change(content)
+        repository.files[name] = change(content)
     with pytest.raises(FetchError, match=sentence):
         fetch()
     assert not any("tar" in path for path, _ in hub.requests)
 
 
-def test_the_room_that_is_needed_is_said_before_pieces_are_fetched(hub, fetch):
-    for name in (name for name in hub.files if STEM in name):
-        hub.claims[name] = {"size": 10**16}
+def test_the_room_that_is_needed_is_said_before_pieces_are_fetched(hub, repository, fetch):
+    for name in (name for name in repository.files if STEM in name):
+        repository.claims[name] = {"size": 10**16}
     with pytest.raises(FetchError, match=r"GB are needed .* are free; make room"):
         fetch()
     assert not any("tar" in path for path, _ in hub.requests)
 
 
-def test_pieces_stay_where_a_member_was_refused(tmp_path, hub, dataset, fetch):
+def test_pieces_stay_where_a_member_was_refused(tmp_path, hub, repository, dataset, fetch):
     members = [member(f"a/{name}", content) for name, content in dataset.videos.items()]
     tar = archive([member("../v_out.mp4", b"x"), *members])
-    hub.files = {n: c for n, c in hub.files.items() if STEM not in n} | pieces_of(tar)
+    repository.files = {n: c for n, c in repository.files.items() if STEM not in n} | pieces_of(tar)
     lines = fetch()
     assert contents(tmp_path / "activitynet" / "videos") == dataset.videos
     assert lines[2].startswith("'../v_out.mp4' is refused")
@@ -167,25 +174,27 @@ def test_pieces_stay_where_a_member_was_refused(tmp_path, hub, dataset, fetch):
     assert not any("tar" in path for path, _ in hub.requests)
 
 
-def test_a_new_version_of_the_data_set_is_not_mixed_with_the_old(tmp_path, hub, dataset, fetch):
+def test_a_new_version_of_the_data_set_is_not_mixed_with_the_old(
+    tmp_path, repository, dataset, fetch
+):
     name = f"{STEM}003"
-    kept = hub.files[name]
-    hub.claims[name] = hub.entries(DATASET)[list(hub.files).index(name)]
-    hub.files[name] = b""
+    kept = repository.files[name]
+    claim_as_it_is(repository, name)
+    repository.files[name] = b""
     with pytest.raises(FetchError, match="cannot be fetched"):
         fetch()
-    hub.claims = {}
-    hub.files[name] = kept
+    repository.claims = {}
+    repository.files[name] = kept
     videos = {name: content[::-1] for name, content in dataset.videos.items()}
     tar = archive([member(f"a/{name}", content) for name, content in videos.items()])
-    hub.files = {n: c for n, c in hub.files.items() if STEM not in n} | pieces_of(tar)
+    repository.files = {n: c for n, c in repository.files.items() if STEM not in n} | pieces_of(tar)
     fetch()
     assert contents(tmp_path / "activitynet" / "videos") == videos
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:1", None])
-def test_a_hub_that_does_not_answer_is_one_sentence(tmp_path, hub, endpoint):
-    hub.files = {}
+def test_a_hub_that_does_not_answer_is_one_sentence(tmp_path, hub, repository, endpoint):
+    repository.files = {}
     with pytest.raises(
         FetchError, match=r"(cannot be listed|has no) .*(HF_ENDPOINT|pieces)"
     ) as caught:

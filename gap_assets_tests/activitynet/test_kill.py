@@ -80,7 +80,7 @@ def test_one_kill_after_another_at_random_times(start, tmp_path, hub, dataset):
     folder = tmp_path / "activitynet"
     pieces_before: set[str] = set()
     wait = random.Random(2)
-    hub.chunk_s = 0.05
+    hub.faults.chunk_s = 0.05
     kills = 0
     while True:
         process = start(folder, hub.endpoint)

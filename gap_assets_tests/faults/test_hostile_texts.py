@@ -48,7 +48,7 @@ def hostile(tmp_path_factory, world) -> Settings:
     """A run over films of such names, whose captions and summaries are such texts."""
     from gap_assets.coca import engine
     from gap_assets.runs import run_everything
-    from gap_assets.summaries import summarizer
+    from gap_assets.summaries import answers
 
     videos = tmp_path_factory.mktemp("odd") / "videos"
     videos.mkdir()
@@ -65,16 +65,14 @@ def hostile(tmp_path_factory, world) -> Settings:
         }
     )
     sentences.write_ndjson(videos / "captions.jsonl")
-    caption, generate = engine._text, summarizer._generate
+    caption, clean = engine._text, answers.clean
 
     def with_hostile(text: str) -> str:
         return f"{text} {HOSTILE[len(text) % len(HOSTILE)]}"
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "_text", lambda *given: with_hostile(caption(*given)))
-        patch.setattr(
-            summarizer, "_generate", lambda *a, **k: list(map(with_hostile, generate(*a, **k)))
-        )
+        patch.setattr(answers, "clean", lambda text: with_hostile(clean(text)))
         settings = remembered(tmp_path_factory.mktemp("hostile") / "data", videos)
         run_everything(settings)
     return settings

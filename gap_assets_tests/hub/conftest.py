@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,12 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from gap_assets_tests.hub import repositories
+from gap_assets_tests.hub.repository import Repository
 from gap_assets_tests.hub.server import Hub
 
 TAG = "mscoco_finetuned_laion2B-s13B-b90k"
 MODEL = "coca_ViT-B-32"
+COCA = "laion/mscoco_finetuned_CoCa-ViT-B-32-laion2B-s13B-b90k"
+PHI = "microsoft/phi-1_5"
+FLAN_T5 = "google/flan-t5-base"
 BIN = "open_clip_pytorch_model.bin"
+# open_clip asks for `open_clip_model.safetensors`, which no CoCa's repository has.
+SAFETENSORS = "open_clip_pytorch_model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +40,7 @@ class Said:
         lines = [line for line in self.stderr.splitlines() if line.startswith("gap: ")]
         assert len(lines) == 1, self.stderr
         assert self.status == 1
+        assert "Traceback" not in self.stdout + self.stderr
         return lines[0]
 
 
@@ -42,9 +49,10 @@ def gap(*arguments: object, **variables: str) -> Said:
     started = time.monotonic()
     process = subprocess.run(
         [str(Path(sys.executable).with_name("gap")), *map(str, arguments)],
-        env=os.environ | variables,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | variables,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     return Said(
@@ -56,36 +64,48 @@ def gap(*arguments: object, **variables: str) -> Said:
 
 
 @pytest.fixture(scope="session")
-def b32(tmp_path_factory) -> Path:
-    """The repository of coca_ViT-B-32's production weights."""
-    folder = tmp_path_factory.mktemp("coca") / "b32"
-    return repositories.write_coca(folder, MODEL, seed=3, names=(BIN,))
+def models_folder() -> Iterator[Path]:
+    """Where repositories are: gigabytes, which do not outlast the session."""
+    with tempfile.TemporaryDirectory(prefix="gap-hub-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
-def phi(tmp_path_factory) -> Path:
-    return repositories.write_phi(tmp_path_factory.mktemp("phi"), **repositories.SMALL_PHI)
+def b32(models_folder) -> Repository:
+    """coca_ViT-B-32's production weights."""
+    from gap_assets_tests.hub.cocas import coca_repository
+
+    return coca_repository(models_folder / "b32", model=MODEL, tag=TAG, files=(BIN,))
 
 
 @pytest.fixture(scope="session")
-def flan_t5(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("t5")
-    return repositories.write_flan_t5(folder, **repositories.SMALL_FLAN_T5)
+def phi(models_folder) -> Repository:
+    from gap_assets_tests.hub.language_models import SMALL_PHI, phi_repository
+
+    return phi_repository(models_folder / "phi", **SMALL_PHI)
+
+
+@pytest.fixture(scope="session")
+def flan_t5(models_folder) -> Repository:
+    from gap_assets_tests.hub.language_models import SMALL_T5, t5_repository
+
+    return t5_repository(models_folder / "t5", **SMALL_T5)
 
 
 @pytest.fixture
-def serve(monkeypatch, tmp_path) -> Iterator[Callable[[dict[str, Path]], Hub]]:
-    """Serves folders as repositories to commands whose cache is empty."""
-    servers = []
+def serve(monkeypatch, tmp_path) -> Iterator[Callable[..., Hub]]:
+    """Serves repositories to commands whose cache is empty."""
+    hubs: list[Hub] = []
 
-    def start(folders: dict[str, Path]) -> Hub:
-        server = Hub({name: repositories.files_of(folder) for name, folder in folders.items()})
-        servers.append(server)
-        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
-        return server
+    def start(*repositories: Repository) -> Hub:
+        hubs.append(Hub(repositories))
+        monkeypatch.setenv("HF_ENDPOINT", hubs[-1].endpoint)
+        return hubs[-1]
 
+    for name in list(os.environ):
+        if name.startswith(("HF_", "HUGGING_FACE_")):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     yield start
-    for server in servers:
-        server.close()
+    for hub in hubs:
+        hub.close()

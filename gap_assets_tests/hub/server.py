@@ -1,10 +1,11 @@
-"""A Hugging Face hub on this machine: listings, `resolve`, and a content server with ranges.
+"""A Hugging Face hub on this machine, as `huggingface_hub` sees one.
 
-It answers as the real one does: file sizes in the listing, ETags and the commit in the answer to
-HEAD, a redirect to another path for large files, `X-Error-Code` where something is missing.
+It answers listings and trees, and `resolve` as the hub does: a large file is on another server, to
+which the answer leads; a small one is on the hub's own, behind a relative address. Unknown, gated
+and missing things have the hub's codes. There is no Xet storage: clients fetch over HTTP, as from a
+mirror. What is served is a `Repository`; what goes wrong is set in `faults`.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -12,85 +13,68 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from typing import Self
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-DATASET = "datasets/friedrichor/ActivityNet_Captions"
-COMMIT = "a" * 40
-LARGE = (".bin", ".safetensors", ".model")
-CHUNK = 1 << 20
+from gap_assets_tests.hub.faults import Faults
+from gap_assets_tests.hub.repository import Content, Repository, etag, is_large, opened, size_of
 
-Content = bytes | Path
-"""A file's content, or where it is."""
+PIECE = 1 << 16
+OWN_SERVER = "/api/resolve-cache"
+LARGE_FILES = "/content"
 
 
-class Hub(ThreadingHTTPServer):
-    """Serves repositories; what goes wrong is set in the other attributes.
+class Hub:
+    """Serves repositories from a thread of this process, until it is closed.
 
     Attributes:
-        repositories: Files by name, by repository: `datasets/owner/name`, or `owner/name` of a
-            model.
-        gated: The models whose terms nobody has accepted.
-        claims: What a listing says of a file instead of the truth.
-        drops: How often the connection for a file is cut after `drop_after` bytes.
-        reset: Whether it is cut without a farewell.
-        chunk_s: Seconds to wait after each KiB.
+        repositories: By the first part of their files' addresses.
+        faults: What goes wrong.
         requests: The path and range of each request.
         sent: Bytes of content that were sent.
+        endpoint: For `HF_ENDPOINT`.
+        large_files: The address of the server of large files.
     """
 
-    daemon_threads = True
-
-    def __init__(self, repositories: Mapping[str, Mapping[str, Content]]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.repositories = {name: dict(files) for name, files in repositories.items()}
-        self.gated: set[str] = set()
-        self.claims: dict[str, dict[str, object]] = {}
-        self.drops: dict[str, int] = {}
-        self.drop_after = 5 * 1024
-        self.reset = False
-        self.chunk_s = 0.0
+    def __init__(self, repositories: Iterable[Repository]) -> None:
+        self.repositories = {repository.prefix: repository for repository in repositories}
+        self.faults = Faults()
         self.requests: list[tuple[str, str | None]] = []
         self.sent = 0
-        self.endpoint = f"http://127.0.0.1:{self.server_port}"
-        self._digests: dict[tuple[str, str], str] = {}
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        for repository in self.repositories.values():
+            repository.tree()  # So that no client waits while files of gigabytes are hashed.
+        self._servers = [_Server(self), _Server(self)]
+        self.endpoint, self.large_files = (
+            f"http://127.0.0.1:{server.server_port}" for server in self._servers
+        )
 
-    @property
-    def files(self) -> dict[str, Content]:
-        """The data set's files."""
-        return self.repositories[DATASET]
-
-    @files.setter
-    def files(self, files: dict[str, Content]) -> None:
-        self.repositories[DATASET] = files
-
-    def entries(self, repository: str) -> list[dict[str, object]]:
-        """What a listing says of each file."""
-        entries = []
-        for name, content in self.repositories[repository].items():
-            digest, size = self.digest(repository, name), _size(content)
-            entry: dict[str, object] = {"rfilename": name, "size": size, "blobId": digest[:40]}
-            if _is_large(name):
-                entry["lfs"] = {"size": size, "sha256": digest, "pointerSize": 134}
-            entries.append(entry | self.claims.get(name, {}))
-        return entries
-
-    def digest(self, repository: str, name: str) -> str:
-        content = self.repositories[repository][name]
-        if isinstance(content, bytes):
-            return hashlib.sha256(content).hexdigest()
-        if (repository, name) not in self._digests:
-            with content.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            self._digests[repository, name] = digest
-        return self._digests[repository, name]
+    def asked(self, text: str) -> list[str]:
+        """The paths of the requests that hold the text."""
+        return [path for path, _ in self.requests if text in path]
 
     def close(self) -> None:
-        """Ends it: from now on nobody listens there."""
-        self.shutdown()
-        self.server_close()
+        """Ends both servers: from now on nobody listens there."""
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+        self._servers = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.hub = hub
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def handle_error(self, request, client_address) -> None:
         """A client that was killed is no news."""
@@ -98,106 +82,161 @@ class Hub(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Hub
+    server: _Server
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
     def do_GET(self) -> None:
-        hub = self.server
+        hub = self.server.hub
         hub.requests.append((self.path, self.headers["Range"]))
-        path, _, asked = self.path.partition("?")
-        if match := re.fullmatch(r"/content/(.+)/-/(.+)", path):
-            self._content(hub.repositories[match[1]][match[2]], match[2])
-        elif match := re.fullmatch(r"/api/(datasets/|models/)([^/]+/[^/]+)(/.*)?", path):
-            repository = match[1].removeprefix("models/") + match[2]
-            if self._is_there(repository):
-                self._api(repository, match[3] or "", asked)
-        elif match := re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
-            if self._is_there(match[1]):
-                self._resolve(match[1], match[2], match[3])
+        url = urlsplit(self.path)
+        path, query = unquote(url.path), parse_qs(url.query)
+        if path.startswith(f"{LARGE_FILES}/"):
+            repository = self._owner(path.removeprefix(LARGE_FILES))
+            assert repository
+            name = path.removeprefix(f"{LARGE_FILES}{repository.prefix}/")
+            self._content(name, repository.files[name], {})
+        elif match := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)(/.*)?", path):
+            kind, name, rest = match.groups()
+            repository = self._owner(f"/{name}" if kind == "models" else f"/{kind}/{name}")
+            if repository is None:
+                self._no_repository()
+            else:
+                self._api(repository, rest or "", query)
+        elif path.startswith(f"{OWN_SERVER}/") or "/resolve/" in path:
+            own = path.startswith(f"{OWN_SERVER}/")
+            path = path.removeprefix(OWN_SERVER)
+            repository = self._owner(path)
+            if repository is None:
+                self._no_repository()
+            else:
+                self._resolve(repository, path.removeprefix(repository.prefix), own=own)
         else:
-            self._answer(404)
+            self._answer(404, b"", {})
 
-    def _is_there(self, repository: str) -> bool:
-        """As the hub answers one who is not logged in: 401 for what is private or nowhere."""
-        if repository not in self.server.repositories:
-            self._answer(401, headers={"X-Error-Code": "RepoNotFound"})
-            return False
+    def _owner(self, path: str) -> Repository | None:
+        found = self.server.hub.repositories.items()
+        return next((r for prefix, r in found if f"{path}/".startswith(f"{prefix}/")), None)
+
+    def _api(self, repository: Repository, rest: str, query: dict[str, list[str]]) -> None:
+        match = re.fullmatch(r"(?:/(revision|tree)/([^/]+))?(?:/(.+))?", rest)
+        what, revision, folder = match.groups() if match else (None, None, None)
+        if revision not in (None, "main", repository.commit):
+            self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        elif what != "tree" and folder:
+            # `auth-check` is asked for by `HfApi.auth_check`.
+            if folder == "auth-check" and not (repository.gated and self._refuse(repository)):
+                self._answer(200, b"{}", {})
+            elif folder != "auth-check":
+                self._answer(404, b"", {})
+        elif what == "tree":
+            entries = repository.tree()
+            if folder:
+                entries = [e for e in entries if str(e["path"]).startswith(f"{folder}/")]
+            if folder and not entries:
+                self._error(404, "EntryNotFound", f"{folder} does not exist on {revision!r}")
+            else:
+                self._json(entries)
+        else:
+            self._json(repository.info(blobs="blobs" in query))
+
+    def _resolve(self, repository: Repository, rest: str, *, own: bool) -> None:
+        match = re.fullmatch(r"(?:/resolve)?/([^/]+)/(.+)", rest)
+        assert match
+        revision, name = match.groups()
+        commit = {"X-Repo-Commit": repository.commit}
+        if revision not in ("main", repository.commit):
+            return self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        if repository.gated and self._refuse(repository):
+            return None
+        if name not in repository.files:
+            return self._error(404, "EntryNotFound", "Entry not found", commit)
+        content = repository.files[name]
+        quoted = f'"{etag(name, content)}"'
+        if own:
+            return self._content(name, content, {**commit, "ETag": quoted})
+        linked = {"X-Linked-Size": str(size_of(content)), "X-Linked-ETag": quoted}
+        address = f"{repository.prefix}/{quote(name)}"
+        if is_large(name):
+            # To a server of another origin, to which clients send no token.
+            location = f"{self.server.hub.large_files}{LARGE_FILES}{address}"
+            return self._answer(302, b"", {**commit, **linked, "Location": location})
+        location = f"{OWN_SERVER}{repository.prefix}/{repository.commit}/{quote(name)}"
+        return self._answer(307, b"", {**commit, **linked, "Location": location})
+
+    def _refuse(self, repository: Repository) -> bool:
+        """Says that terms were not accepted: 401 without a token, 403 with one."""
+        status = 403 if self.headers["Authorization"] else 401
+        message = f"Access to model {repository.name} is restricted. You must have access to it."
+        self._error(status, "GatedRepo", message)
         return True
 
-    def _api(self, repository: str, rest: str, asked: str) -> None:
-        entries = self.server.entries(repository)
-        body: object
-        if rest.startswith("/tree/"):
-            body = [_tree_entry(entry) for entry in entries]
-        elif rest in ("", "/revision/main", f"/revision/{COMMIT}"):
-            names = [{"rfilename": entry["rfilename"]} for entry in entries]
-            name = repository.removeprefix("datasets/")
-            siblings = entries if "blobs=" in asked else names
-            body = {"id": name, "sha": COMMIT, "siblings": siblings}
+    def _no_repository(self) -> None:
+        """With a token, the hub says that there is none; without one, that one may log in.
+
+        The code comes with 401, too: clients know the bare status of the hub by `https` alone.
+        """
+        if self.headers["Authorization"]:
+            self._error(404, "RepoNotFound", "Repository not found")
         else:
-            return self._answer(404, headers={"X-Error-Code": "RevisionNotFound"})
-        return self._answer(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+            self._error(401, "RepoNotFound", "Invalid username or password.")
 
-    def _resolve(self, repository: str, revision: str, name: str) -> None:
-        hub = self.server
-        commit = {"X-Repo-Commit": COMMIT}
-        if repository in hub.gated:
-            return self._answer(403, headers={"X-Error-Code": "GatedRepo"})
-        if revision not in ("main", COMMIT):
-            return self._answer(404, headers={"X-Error-Code": "RevisionNotFound"})
-        if name not in hub.repositories[repository]:
-            return self._answer(404, headers={"X-Error-Code": "EntryNotFound", **commit})
-        content = hub.repositories[repository][name]
-        digest = hub.digest(repository, name)
-        if not _is_large(name):
-            return self._content(content, name, {"ETag": f'"{digest[:40]}"', **commit})
-        # As the hub does, to the server of large files.
-        linked = {"X-Linked-Size": str(_size(content)), "X-Linked-Etag": f'"{digest}"'}
-        location = {"Location": f"/content/{repository}/-/{name}"}
-        return self._answer(302, headers={**location, **linked, **commit})
+    def _error(
+        self, status: int, code: str, message: str, more: dict[str, str] | None = None
+    ) -> None:
+        headers = {"X-Error-Code": code, "X-Error-Message": message, **(more or {})}
+        self._json({"error": message}, status=status, headers=headers)
 
-    def _content(self, content: Content, name: str, headers: Mapping[str, str] = {}) -> None:
-        hub = self.server
-        match = re.match(r"bytes=(\d+)-", self.headers["Range"] or "")
-        start, size = (int(match[1]) if match else 0), _size(content)
-        if start >= size > 0:
-            return self._answer(416, headers={"Content-Range": f"bytes */{size}"})
+    def _json(
+        self, value: object, *, status: int = 200, headers: dict[str, str] | None = None
+    ) -> None:
+        content_type = {"Content-Type": "application/json; charset=utf-8"}
+        self._answer(status, json.dumps(value).encode(), content_type | (headers or {}))
+
+    def _content(self, name: str, content: Content, headers: dict[str, str]) -> None:
+        """Sends a file, or what a range asks of it."""
+        hub, size = self.server.hub, size_of(content)
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
+        start = int(match[1]) if match else 0
+        end = min(int(match[2]) + 1, size) if match and match[2] else size
+        if match and start >= size:
+            return self._answer(416, b"", {"Content-Range": f"bytes */{size}"})
         self.send_response(206 if match else 200)
+        if match:
+            headers = headers | {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
         for header, value in headers.items():
             self.send_header(header, value)
-        self.send_header("Content-Length", str(size - start))
-        if match:
-            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(end - start))
         self.end_headers()
         if self.command == "HEAD":
             return None
-        end = size
-        if hub.drops.get(name):
-            hub.drops[name] -= 1
-            end = min(end, start + hub.drop_after)
-        step = 1024 if hub.chunk_s or isinstance(content, bytes) else CHUNK
-        for position in range(start, end, step):
-            part = _read(content, position, min(step, end - position))
-            self.wfile.write(part)
-            hub.sent += len(part)
-            time.sleep(hub.chunk_s)
-        if end < size:
-            self.close_connection = True
-            if hub.reset:
-                time.sleep(0.1)  # else what was sent is lost with the connection
-                linger = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                os.close(self.connection.detach())
+        faults = hub.faults
+        stop = end
+        if faults.drops.get(name):
+            faults.drops[name] -= 1
+            stop = min(end, start + faults.drop_after)
+        with opened(content) as stream:
+            stream.seek(start)
+            while (left := stop - stream.tell()) > 0:
+                piece = stream.read(min(left, 1024 if faults.chunk_s else PIECE))
+                self.wfile.write(piece)
+                hub.sent += len(piece)
+                time.sleep(faults.chunk_s)
+        if stop < end:
+            self._cut()
         return None
 
-    def _answer(
-        self,
-        status: int,
-        body: bytes = b"",
-        headers: Mapping[str, str] = {},
-    ) -> None:
+    def _cut(self) -> None:
+        self.close_connection = True
+        if self.server.hub.faults.reset:
+            time.sleep(0.1)  # else what was sent is lost with the connection
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            os.close(self.connection.detach())
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
         for header, value in headers.items():
             self.send_header(header, value)
@@ -208,27 +247,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-def _tree_entry(entry: dict[str, object]) -> dict[str, object]:
-    """The same file as the listing of a tree names it."""
-    lfs = entry.get("lfs")
-    large = {"lfs": {**lfs, "oid": lfs["sha256"]}} if isinstance(lfs, dict) else {}
-    named = {"path": entry["rfilename"], "size": entry["size"], "oid": entry["blobId"]}
-    return {"type": "file", **named, **large}
-
-
-def _is_large(name: str) -> bool:
-    return name.endswith(LARGE) or ".tar." in name
-
-
-def _size(content: Content) -> int:
-    return len(content) if isinstance(content, bytes) else content.stat().st_size
-
-
-def _read(content: Content, position: int, size: int) -> bytes:
-    if isinstance(content, bytes):
-        return content[position : position + size]
-    with content.open("rb") as file:
-        file.seek(position)
-        return file.read(size)

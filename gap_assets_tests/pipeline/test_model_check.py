@@ -82,7 +82,10 @@ def test_weights_of_another_model_are_named_in_one_line(tmp_path):
     ("removed", "said"),
     [
         ("config.json", "has no config.json"),
-        ("tokenizer.json", "no tokenizer.json, and tokenizers of other kinds are not installed"),
+        (
+            "tokenizer.json",
+            "no tokenizer.json, and sentencepiece, which reads others, is not",
+        ),
         ("model.safetensors", "no weights as safetensors, and other formats can carry code"),
     ],
 )

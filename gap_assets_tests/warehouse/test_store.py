@@ -137,6 +137,33 @@ def test_another_schema_version_is_refused(warehouse):
         warehouse.read("FROM frames")
 
 
+def test_a_warehouse_of_an_older_version_gets_its_new_columns(warehouse):
+    """As version 1 left it, with a summary and its embedding."""
+    summary = pl.DataFrame({"video_id": ["a"], "summary": ["a dog"]})
+    vector = embeddings("a", 4).drop("frame_index")
+    put(warehouse, {"video_summaries": summary, "text_embeddings": vector}, where={})
+    with warehouse.transaction() as connection:
+        for column in ("ended", "unsupported", "fallback"):
+            connection.execute(f"ALTER TABLE video_summaries DROP COLUMN {column}")
+        connection.execute("ALTER TABLE text_embeddings DROP COLUMN cosine_to_captions")
+        connection.execute("UPDATE warehouse SET value = '1' WHERE key = 'schema_version'")
+    found = warehouse.read("FROM video_summaries").row(0, named=True)
+    assert (found["summary"], found["ended"], found["fallback"]) == ("a dog", None, None)
+    assert warehouse.read("SELECT cosine_to_captions FROM text_embeddings").item() is None
+    marked = summary.with_columns(ended=pl.lit(True), unsupported=pl.lit(0.5))
+    put(warehouse, {"video_summaries": marked}, where={"video_id": ["a"]})
+    assert warehouse.read("SELECT unsupported FROM video_summaries").item() == 0.5
+
+
+def test_an_older_version_without_embeddings_yet(warehouse):
+    warehouse.read("FROM videos")
+    with warehouse.transaction() as connection:
+        connection.execute("UPDATE warehouse SET value = '1' WHERE key = 'schema_version'")
+    assert warehouse.read_embeddings("FROM text_embeddings").is_empty()
+    put(warehouse, {"text_embeddings": embeddings("a", 4).drop("frame_index")}, where={})
+    assert warehouse.read("SELECT cosine_to_captions FROM text_embeddings").item() is None
+
+
 def test_a_type_without_a_place_in_a_frame_is_one_sentence(warehouse):
     warehouse.read("FROM videos")
     with pytest.raises(WarehouseError, match="cast it to VARCHAR"):

@@ -5,7 +5,7 @@ The wording of the question is in `prompts`, the generation of a batch in `gener
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from transformers import (  # noqa: TID253
 )
 from transformers.utils import logging  # noqa: TID253
 
-from gap_assets.batches import BatchSize
+from gap_assets.batches import BatchSize, Fits
 from gap_assets.devices import compute_device
 from gap_assets.hub import ModelNotFoundError
 from gap_assets.summaries.answers import NOTHING, Summary, summary_of
@@ -52,6 +52,7 @@ class Summarizer:
         kind: How it is asked; see `prompts.kind_of`.
         context: Tokens that the model can read; a decoder-only model's own words count too.
         prompt: The default for its kind of model.
+        fits: What is known of how much a GPU's memory suffices for; see `gap_assets.batches`.
     """
 
     model: Any
@@ -59,6 +60,7 @@ class Summarizer:
     kind: Kind
     context: int
     prompt: str
+    fits: Fits = field(default_factory=dict)
 
 
 def load_summarizer(
@@ -180,7 +182,10 @@ def summarize(
             repetition_penalty=repetition_penalty,
         )
 
-    size = BatchSize(len(inputs))
+    def tokens(videos: list[int]) -> int:
+        return len(videos) * (max(len(inputs[video]) for video in videos) + max_new_tokens)
+
+    size = BatchSize(batch_tokens, fits=summarizer.fits, kind="summaries", weigh=tokens)
     for videos in _batches(inputs, max_new_tokens=max_new_tokens, batch_tokens=batch_tokens):
         written = chain.from_iterable(size.parts(videos, write))
         for video, answer in zip(videos, written, strict=True):

@@ -7,7 +7,7 @@ what is computed, is theirs.
 import logging
 from collections.abc import Callable, Hashable, Iterator, MutableMapping
 from dataclasses import dataclass, field
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import torch  # noqa: TID253
 
@@ -45,7 +45,7 @@ class BatchSize:
     fits: Fits = field(default_factory=dict)
     kind: Hashable = None
     free: Callable[[], object] = lambda: None
-    weigh: Callable[[Some], int] = len
+    weigh: Callable[[Any], int] = len
 
     @property
     def most(self) -> int:

@@ -2,6 +2,7 @@ import json
 import logging
 import re
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -44,19 +45,25 @@ def test_batched_equals_single_in_any_order(summarizer):
     assert len({summary.text for summary in together}) > 2
 
 
-def test_the_batch_is_halved_when_memory_runs_out(summarizer, monkeypatch, caplog):
+def test_the_batch_is_halved_when_memory_runs_out_and_stays_so(summarizer, monkeypatch, caplog):
+    summarizer = replace(summarizer, fits={})
     whole = run(summarizer, VIDEOS)
     generate = summarizer.model.generate
+    refused = []
 
     def two_at_most(ids, **options):
         if len(ids) > 2:
+            refused.append(len(ids))
             raise torch.OutOfMemoryError
         return generate(ids, **options)
 
     monkeypatch.setattr(summarizer.model, "generate", two_at_most)
     with caplog.at_level(logging.WARNING):
         assert run(summarizer, VIDEOS) == whole
-    assert "batches of 2" in caplog.text
+        before = len(refused)
+        assert run(summarizer, VIDEOS) == whole
+    assert "going on with batches of" in caplog.text
+    assert len(refused) == before > 0
 
 
 def test_a_video_without_captions_has_an_empty_summary(summarizer):

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gap_assets.plain_progress import plain_lines, redraws
 from gap_assets.printable import printable
 from gap_assets.profiles import PROFILES
 from gap_assets.settings import Settings
@@ -38,12 +39,15 @@ HEADLINES = {
 
 @contextmanager
 def progress_bars() -> Iterator[Any]:
-    """One bar per asset, as their chunks are committed."""
+    """One bar per asset, as their chunks are committed, or lines where none can be drawn."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn())
     tasks: dict[str, Any] = {}
     with _own_stdout() as stdout, ExitStack() as shown:
+        if not redraws(stdout):
+            yield plain_lines(lambda line: print(line, file=stdout, flush=True))
+            return
         own = Console(emoji=False, file=stdout)
         progress = Progress(*columns, TimeElapsedColumn(), console=own)
 
@@ -86,7 +90,7 @@ def print_headlines(settings: Settings) -> None:
     warehouse = Warehouse(path=settings.warehouse)
     failed = warehouse.query("SELECT count(DISTINCT video_id) AS n FROM failures")["n"][0]
     if failed:
-        console.print(f"{failed} videos failed; the table failures says why.")
+        console.print(f"{failed} videos failed; the table `failures` has the reasons.")
     print_warning(settings)
     console.print(f"report     {settings.report / 'report.html'}", markup=False, soft_wrap=True)
     console.print(f"warehouse  {settings.warehouse}", markup=False, soft_wrap=True)

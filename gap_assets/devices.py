@@ -41,6 +41,9 @@ def compute_device(name: str = "auto") -> str:
     if name in ("auto", "cuda"):
         name = f"cuda:{_leased()}" if there else "cpu"
     if name.startswith("cuda"):
+        index, count = torch.device(name).index, torch.cuda.device_count()
+        if index is not None and index >= count:
+            raise ValueError(f"Device {name!r} was asked for, and there are {count} GPUs.")
         torch.cuda.set_device(name)  # CUDA graphs are captured on the current device.
     return name
 

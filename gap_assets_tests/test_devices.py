@@ -53,6 +53,7 @@ def one_gpu(monkeypatch):
     current = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "set_device", lambda name: current.append(torch.device(name)))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(devices, "_leased", lambda: 0)
     return current
 
@@ -62,6 +63,8 @@ def test_a_gpu_is_named_with_its_index(name, one_gpu):
     # torch.cuda.set_device refuses a device without an index.
     assert compute_device(name) == "cuda:0"
     assert [device.index for device in one_gpu] == [0]
+    with pytest.raises(ValueError, match="'cuda:7' was asked for, and there are 1 GPUs"):
+        compute_device("cuda:7")
 
 
 def test_a_driver_that_torch_cannot_use_is_said(monkeypatch, tmp_path, caplog):

@@ -6,6 +6,7 @@ one. Normalisation happens on the device, so a quarter of the bytes travel.
 
 import io
 import itertools
+import math
 import os
 import re
 import zlib
@@ -88,6 +89,11 @@ def describe_frames(
         latent, image_tokens = coca.module.visual(_normalised(coca, batch.pixels))
         seeds = [decode.seed ^ checksum for checksum in batch.checksums]
         found = coca.decoders[decode].decode(image_tokens, seeds=seeds)
+        if not all(math.isfinite(caption.logprob) for caption in found):
+            raise FloatingPointError(
+                "The model left the range of fp16: some captions have no probability; use"
+                " precision 'fp32'."
+            )
         captions = [Caption(text=_text(tokenizer, c), logprob=c.logprob) for c in found]
         return FrameBatch(captions=captions, embeddings=unit_rows(latent))
 

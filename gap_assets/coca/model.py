@@ -110,7 +110,8 @@ def load_coca(
     half = precision == "fp16" or (precision == "auto" and target.type == "cuda")
     dtype = torch.float16 if half else torch.float32
     if target.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # TF32 for what stays in fp32
+        # TF32 for what stays in fp32, unless all of it shall equal a CPU's.
+        torch.set_float32_matmul_precision("high" if half else "highest")
     preprocess = module.visual.preprocess_cfg
     if (preprocess["resize_mode"], preprocess["interpolation"]) != ("shortest", "bicubic"):
         raise ValueError(f"{model} asks for a resize other than bicubic to the shortest side.")

@@ -137,10 +137,12 @@ def _summarizer_status(summarizer: SummarizerModel) -> ModelStatus:
 
     found = locate_language_model(summarizer.model, revision=summarizer.revision)
     parameters = count_parameters(found.folder) if found.folder else found.bytes // FULL
-    if found.folder:
-        _require_language_model(found.folder, summarizer.model)
+    encoder_decoder = found.folder is not None and _require_language_model(
+        found.folder, summarizer.model
+    )
     full = summarizer.dtype == "fp32" or (
-        summarizer.dtype == "auto" and not _on_gpu(summarizer.device)
+        summarizer.dtype == "auto"
+        and not (_on_gpu(summarizer.device) and (_has_bf16() or not encoder_decoder))
     )
     return ModelStatus(
         role="summaries",
@@ -152,8 +154,12 @@ def _summarizer_status(summarizer: SummarizerModel) -> ModelStatus:
     )
 
 
-def _require_language_model(folder: Path, name: str) -> None:
-    """Refuses a model that writes no text, or whose code would come with its weights."""
+def _require_language_model(folder: Path, name: str) -> bool:
+    """Refuses a model that writes no text, or whose code would come with its weights.
+
+    Returns:
+        Whether it is an encoder-decoder.
+    """
     from transformers import (
         MODEL_FOR_CAUSAL_LM_MAPPING,
         MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
@@ -174,6 +180,7 @@ def _require_language_model(folder: Path, name: str) -> None:
             f"{name} is no language model that writes text ({kind.__name__}); choose one such as"
             " google/flan-t5-base."
         )
+    return kind in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
 
 
 def _require_disk(models: Iterable[ModelStatus]) -> None:
@@ -196,6 +203,13 @@ def _require_memory(model: ModelStatus, device: str) -> None:
             f"{model.name} needs about {needed / 1e9:.1f} GB {where}, and {free / 1e9:.1f} GB are"
             f" free; close other programs, or choose a smaller model with {model.option}."
         )
+
+
+def _has_bf16() -> bool:
+    """A T4 has none: there encoder-decoders run in fp32 (see `summaries.summarizer`)."""
+    import torch
+
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _on_gpu(device: str) -> bool:

@@ -57,8 +57,8 @@ def section(summaries: Sequence[MarkedSummary]) -> dict[str, Any] | None:
     ended = sum(each.ended for each in order)
     return {
         "sentence": (
-            f"{own} of {n} are the model's own words; {ended} of {n} it ended itself, and the"
-            " others ran into the token limit."
+            f"Of {n} summaries {own} are the model's own words, and {ended} it ended itself instead"
+            " of running into the token limit."
         ),
         "exhibit": trust(order),
         "cards": {
@@ -77,7 +77,7 @@ def _card(each: MarkedSummary) -> dict[str, Any]:
     marks = [
         "no content words"
         if each.unsupported is None
-        else f"{each.unsupported:.0%} of its words from nowhere",
+        else f"{each.unsupported:.0%} of its words in no caption",
         "" if each.cosine is None else f"cosine {number(each.cosine)}",
         "" if each.ended else "cut at the limit",
         REASONS.get(each.fallback or "", ""),

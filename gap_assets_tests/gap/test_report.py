@@ -299,7 +299,7 @@ def test_the_section_on_summaries_shows_three_best_and_worst(tmp_path):
     assert page.open == []
     assert page.figures == 13
     assert all(value.startswith("data:") for value in page.loads)
-    assert "7 of 8 are the model's own words; 7 of 8 it ended itself" in text
+    assert "Of 8 summaries 7 are the model's own words, and 7 it ended itself" in text
     assert "<b>bold</b>" not in html
     assert "caption <i>one</i> of 1" in text
     best, worst = text.split("Best supported")[1].split("Worst supported")
@@ -314,7 +314,7 @@ def test_the_section_on_summaries_shows_three_best_and_worst(tmp_path):
 def test_few_or_no_summaries(count, tmp_path):
     files = write_report(inputs(summaries=marked(count)), tmp_path)
     text = " ".join(Page(files.html.read_text(encoding="utf-8")).text)
-    assert ("of 1 are the model's own words" in text) == bool(count)
+    assert ("Of 1 summaries 1 are the model's own words" in text) == bool(count)
     assert "Best supported" not in text
 
 

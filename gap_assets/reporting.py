@@ -1,12 +1,13 @@
 """What the gap report shows of a warehouse: metrics, embeddings, texts and thumbnails."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from gap_assets.embedding import TEXTS
 from gap_assets.familiarity import unfamiliar_videos
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report import ReportInputs
 from gap_assets.gap.sources import MetricRow, Plan
+from gap_assets.gap.summaries import MarkedSummary
 from gap_assets.profiles import PROFILES, ProfileName
 from gap_assets.warehouse.corpus import read_corpus
 from gap_assets.warehouse.store import Warehouse
@@ -69,7 +70,23 @@ def read_report_inputs(
             *_warnings(warehouse, profile=profile),
             *(_missing_controls(warehouse) if expects_controls else ()),
         ],
+        summaries=[*_summaries(warehouse, corpus.video_ids)],
     )
+
+
+def _summaries(warehouse: Warehouse, videos: Sequence[str]) -> Iterator[MarkedSummary]:
+    """The language model's summaries beside their captions; a video without captions has none."""
+    found = warehouse.read(
+        "SELECT s.video_id, summary AS text, captions, coalesce(ended, true) AS ended, unsupported,"
+        " cosine_to_captions AS cosine, fallback FROM video_summaries s"
+        " JOIN (SELECT video_id, list(caption ORDER BY rank) AS captions FROM filtered_captions"
+        " GROUP BY video_id) USING (video_id)"
+        " LEFT JOIN text_embeddings t ON t.video_id = s.video_id AND t.source = 'summary'"
+        " WHERE s.video_id IN (FROM given) AND summary <> '' ORDER BY s.video_id",
+        videos=videos,
+    )
+    for row in found.iter_rows(named=True):
+        yield MarkedSummary(**row)
 
 
 def _warnings(warehouse: Warehouse, *, profile: ProfileName) -> Iterator[str]:

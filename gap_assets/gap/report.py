@@ -19,6 +19,7 @@ from gap_assets.gap.pairwise import compare_all
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.sources import MetricRow, Plan, Sources, both_present
 from gap_assets.gap.spectra import shapes
+from gap_assets.gap.summaries import MarkedSummary, section
 from gap_assets.gap.verdict import (
     Numbers,
     mean_and_spread,
@@ -46,6 +47,8 @@ class ReportInputs:
         texts: Text source to video to its text, for the gallery.
         thumbnail: A video's picture as JPEG, or None.
         warnings: What a reader must know first (such as a network that does not know these videos).
+        summaries: The language model's, with how far they can be trusted; the section is left out
+            without any.
     """
 
     title: str
@@ -58,6 +61,7 @@ class ReportInputs:
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     thumbnail: Callable[[str], bytes | None] = lambda _: None
     warnings: Sequence[str] = ()
+    summaries: Sequence[MarkedSummary] = ()
 
 
 class ReportFiles(NamedTuple):
@@ -117,6 +121,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         untrained_n=numbers.untrained_pairs(),
         exhibits=exhibits(given),
         gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
+        summaries=section(inputs.summaries),
         everything=[(row.metric, with_interval(row), row.n) for row in numbers.main()],
     )
     content = {**said, "plan": asdict(plan), "metrics": [asdict(row) for row in inputs.rows]}

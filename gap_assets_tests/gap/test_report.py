@@ -18,6 +18,7 @@ from gap_assets.gap.pages import words
 from gap_assets.gap.projections import fit_projections
 from gap_assets.gap.report import ReportInputs, write_report
 from gap_assets.gap.sources import Plan, Sources, metric_rows
+from gap_assets.gap.summaries import MarkedSummary
 from gap_assets.gap.verdict import Numbers, gap_exists, number, readings, verdict, with_interval
 from gap_assets_tests.gap.conftest import simulated
 
@@ -273,6 +274,48 @@ def test_few_videos_without_controls(n, tmp_path):
     assert f"{n} videos are few" in text
     assert "needs more videos" in text
     assert "Untrained networks" not in text
+
+
+def marked(count):
+    return [
+        MarkedSummary(
+            video_id=f"clip <{i}>",
+            text=f"Summary number {i:02} <b>bold</b>",
+            captions=[f"caption <i>one</i> of {i}", "another"],
+            ended=i != 5,
+            unsupported=None if i == 4 else i / 10,
+            cosine=None if i == 3 else 1 - i / 10,
+            fallback="example" if i == 0 else None,
+        )
+        for i in range(count)
+    ]
+
+
+def test_the_section_on_summaries_shows_three_best_and_worst(tmp_path):
+    files = write_report(inputs(summaries=marked(8)), tmp_path)
+    html = files.html.read_text(encoding="utf-8")
+    page = Page(html)
+    text = " ".join(page.text)
+    assert page.open == []
+    assert page.figures == 13
+    assert all(value.startswith("data:") for value in page.loads)
+    assert "Of 8 summaries 7 are the model's own words, and 7 it ended itself" in text
+    assert "<b>bold</b>" not in html
+    assert "caption <i>one</i> of 1" in text
+    best, worst = text.split("Best supported")[1].split("Worst supported")
+    assert re.findall(r"Summary number (\d+)", best) == ["01", "02", "03"]
+    # The prompt's example first, then one without content words, then by the share.
+    assert re.findall(r"Summary number (\d+)", worst) == ["00", "04", "07"]
+    assert "the model copied the prompt's example" in worst
+    assert "median 0.30" in text
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_few_or_no_summaries(count, tmp_path):
+    files = write_report(inputs(summaries=marked(count)), tmp_path)
+    text = " ".join(Page(files.html.read_text(encoding="utf-8")).text)
+    assert ("Of 1 summaries 1 are the model's own words" in text) == bool(count)
+    assert "Best supported" not in text
 
 
 def test_comparison_page(rows, tmp_path):

@@ -171,7 +171,7 @@ def describe_videos(
 
 
 def was_read(row: Mapping[str, Any]) -> bool:
-    """Whether a row of `videos` tells of the file's content, not of a reason to leave it alone."""
+    """Whether a row of `videos` describes the file's content, not a reason to leave it alone."""
     return not row["content_hash"].startswith(UNREAD)
 
 

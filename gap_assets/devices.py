@@ -93,7 +93,7 @@ def lease(gpus: Sequence[str], *, leases: Path = LEASES, pause_s: float = 1.0) -
     """Takes the first free one of some GPUs for the rest of the process's life.
 
     Args:
-        gpus: What identifies each GPU on this machine, whoever numbers them.
+        gpus: What identifies each GPU on this machine, however they are numbered.
         leases: The folder of the locks, shared by all users of the machine.
         pause_s: Seconds between two looks while all are taken.
 

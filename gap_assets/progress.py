@@ -1,4 +1,4 @@
-"""Tells whoever listens in this process how far an asset has come. Logging is the assets' own."""
+"""Tells listeners in this process how far an asset has come. Logging is the assets' own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -178,7 +178,7 @@ def write_whole(chunks: Iterable[bytes], target: Path) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise FetchError(
-            f"{str(target)!r} cannot be written ({error.strerror}); mend that and repeat the"
+            f"{str(target)!r} cannot be written ({error.strerror}); fix that and repeat the"
             " command: videos that are in place stay."
         ) from error
 

@@ -19,7 +19,7 @@ def video_embeddings(
     """One vector a video and fusion: mean (the default), medoid, max and middle frame.
 
     Stored as fused, not normalised again, with its norm: the norm of a mean says how alike the
-    frames are. Whoever compares cosines normalises first, as `gap_metrics` does.
+    frames are. Normalise them before you compare cosines, as `gap_metrics` does.
     """
     store = warehouse.open()
 

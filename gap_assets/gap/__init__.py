@@ -1,6 +1,6 @@
 """The modality gap and the cone effect of paired embeddings: numbers, tests, pictures, report.
 
-Arrays and dataclasses in, dataclasses and files out; neither Dagster nor a database. The road
+Arrays and dataclasses in, dataclasses and files out; neither Dagster nor a database. The way
 through the package: `inputs` checks the pairs; `moments`, `pairwise`, `spectra` and `separability`
 measure; `scorecard` names the numbers and gives them intervals by `resampling`; `interventions`
 tampers with the gap; `sources` compares every pair of sources for the warehouse; `projections` and

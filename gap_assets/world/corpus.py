@@ -1,6 +1,6 @@
 """Training material: frames as production would see them, with the words of their captions.
 
-The degradation imitates the real road (H.264 at 128 pixels, stored JPEG, bicubic resize to the
+The degradation imitates the real path (H.264 at 128 pixels, stored JPEG, bicubic resize to the
 model's input) with two JPEG round trips, at a tenth of its cost.
 """
 

@@ -48,7 +48,7 @@ def test_the_shipped_models_read_new_videos():
     writer = load_summarizer(model=PROFILES["embedded"].summarizer, device="cpu")
     figures |= summarizer_figures(writer, readings)
     assert set(TARGETS) <= set(figures)
-    # Far below the targets, as 12 videos are few; a broken road gives next to nothing.
+    # Far below the targets, as 12 videos are few; a broken pipeline gives next to nothing.
     assert figures["frame_caption_exact"] > 0.6
     assert figures["summary_exact_from_truth"] > 0.6
 

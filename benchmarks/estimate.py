@@ -16,13 +16,13 @@ import dagster as dg
 from common import report
 from pipeline import Folder, add_videos, run_range
 
-from gap_assets.build import build_definitions
-from gap_assets.choices import default_fingerprints
-from gap_assets.estimate import estimate
-from gap_assets.jobs import PER_VIDEO
-from gap_assets.partitions import videos_partitions
-from gap_assets.runs import QUIET, ranges_with
-from gap_assets.standing import current_standing
+from gap_assets.dagster.build import build_definitions
+from gap_assets.dagster.jobs import PER_VIDEO
+from gap_assets.dagster.partitions import videos_partitions
+from gap_assets.dagster.runs import QUIET, ranges_with
+from gap_assets.pipeline.estimate import estimate
+from gap_assets.pipeline.status import current_status
+from gap_assets.settings import default_fingerprints
 from gap_assets.warehouse.store import Warehouse
 
 
@@ -34,7 +34,7 @@ def measure(home: Path, videos: Path) -> dict[str, float | int | str | None]:
     folder.definitions.resolve_job_def("catalogue").execute_in_process(
         run_config=QUIET, instance=folder.instance
     )
-    wanted = current_standing(settings).videos_to_do(PER_VIDEO)
+    wanted = current_status(settings).videos_to_do(PER_VIDEO)
     assert videos_partitions.name
     keys = list(folder.instance.get_dynamic_partitions(videos_partitions.name))
     started = time.perf_counter()

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from pictures import pictures
 from PIL import Image
 
-from gap_assets.captions.filtering import calibration_captions
 from gap_assets.coca.engine import embed_frames
 from gap_assets.coca.model import Coca, load_coca
 from gap_assets.coca.text import embed_texts
-from gap_assets.fusion import mean
 from gap_assets.gap import as_json, scorecard
+from gap_assets.pipeline.captions import calibration_captions
+from gap_assets.pipeline.embeddings import mean
 from gap_assets.profiles import PROFILES
 from gap_assets.video.frames import sample_frames
 from gap_assets.video.picture import shrink

@@ -111,9 +111,9 @@ def run_stage(stage: str, data: Path) -> dict[str, float]:
 
     import torch
 
-    from gap_assets.build import build_definitions
-    from gap_assets.partitions import videos_partitions
-    from gap_assets.runs import QUIET, open_instance, range_tags, run_everything
+    from gap_assets.dagster.build import build_definitions
+    from gap_assets.dagster.partitions import videos_partitions
+    from gap_assets.dagster.runs import QUIET, open_instance, range_tags, run_everything
     from gap_assets.settings import Settings
 
     os.environ["GAP_DATA"] = str(data)
@@ -147,7 +147,7 @@ def run_stage(stage: str, data: Path) -> dict[str, float]:
 
 def job_of(assets: list[str]) -> str:
     """The job that makes some assets."""
-    from gap_assets.jobs import PER_VIDEO
+    from gap_assets.dagster.jobs import PER_VIDEO
 
     return "per_video" if set(assets) <= set(PER_VIDEO) else "projections_and_report"
 

@@ -33,17 +33,17 @@ import numpy as np
 import torch
 from common import cpu_seconds, report
 
-from gap_assets import jobs
-from gap_assets.build import all_assets, build_definitions
-from gap_assets.captions.filtering import filter_captions
 from gap_assets.coca.engine import describe_frames
 from gap_assets.coca.text import embed_texts
-from gap_assets.fusion import FUSIONS
-from gap_assets.partitions import backfill_policy, register_videos, videos_partitions
-from gap_assets.resources import default_resources
-from gap_assets.runs import QUIET, open_instance, range_tags, ranges_with
+from gap_assets.dagster import jobs
+from gap_assets.dagster.build import all_assets, build_definitions
+from gap_assets.dagster.partitions import backfill_policy, register_videos, videos_partitions
+from gap_assets.dagster.resources import default_resources
+from gap_assets.dagster.runs import QUIET, open_instance, range_tags, ranges_with
+from gap_assets.pipeline.captions import filter_captions
+from gap_assets.pipeline.embeddings import FUSIONS
+from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings, remember
-from gap_assets.standing import current_standing
 from gap_assets.summaries.summarizer import summarize
 from gap_assets.video.frames import extract_frames
 from gap_assets.warehouse.store import Warehouse
@@ -222,7 +222,7 @@ def measure(
         keys = list(product.instance.get_dynamic_partitions(videos_partitions.name))
         assert keys == list(floor.instance.get_dynamic_partitions(videos_partitions.name))
         started = cpu_seconds()
-        wanted = current_standing(product.settings).videos_to_do(jobs.PER_VIDEO)
+        wanted = current_status(product.settings).videos_to_do(jobs.PER_VIDEO)
         step_product, step_floor = cpu_seconds() - started, 0.0
         assert len(wanted) == size - before
         for first, last in ranges_with(keys, wanted, size=product.settings.videos_per_run):

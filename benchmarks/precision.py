@@ -16,10 +16,10 @@ import torch
 from common import random_seed, report
 from PIL import Image
 
-from gap_assets.captions.filtering import calibration_captions
 from gap_assets.coca.engine import DecodeSettings, describe_frames
 from gap_assets.coca.model import Coca, load_coca
 from gap_assets.coca.text import embed_texts
+from gap_assets.pipeline.captions import calibration_captions
 from gap_assets.video.picture import jpeg
 from gap_assets.world.drawing import draw_frame
 from gap_assets.world.stories import draw_film

@@ -24,11 +24,11 @@ from common import report
 from pages import look_at
 from served import Served, Watch
 
-from gap_assets.jobs import PER_VIDEO
-from gap_assets.partitions import register_videos
-from gap_assets.runs import open_instance
+from gap_assets.dagster.jobs import PER_VIDEO
+from gap_assets.dagster.partitions import register_videos
+from gap_assets.dagster.runs import open_instance
+from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings, remember
-from gap_assets.standing import current_standing
 from gap_assets.warehouse.store import Warehouse
 from gap_assets.world.drawing import SIZE, draw_frame
 from gap_assets.world.stories import draw_film
@@ -144,7 +144,7 @@ def report_of_all(settings: Settings, _: int) -> Figures:
 def idle(settings: Settings, _: int) -> Figures:
     """What `gap status` and `gap run` take when nothing is to do."""
     yield "gap status, the command: s", command(settings, "status")
-    yield "gap status, its computation: s", seconds(lambda: current_standing(settings))
+    yield "gap status, its computation: s", seconds(lambda: current_status(settings))
     yield (
         "gap run with nothing to do: s",
         command(settings, "run", str(settings.videos_directory)),
@@ -185,7 +185,7 @@ def change(settings: Settings, _: int) -> Figures:
     prompt = "Then: {captions}"
     took = command(settings, "status", GAP_PROMPT=prompt)
     yield "gap status after a new prompt: s", took
-    counts = current_standing(settings.model_copy(update={"prompt": prompt})).counts()
+    counts = current_status(settings.model_copy(update={"prompt": prompt})).counts()
     for asset, states in counts.items():
         yield f"{asset} after a new prompt", ", ".join(f"{n} {s}" for s, n in states.items())
 

@@ -18,7 +18,7 @@ import numpy as np
 from common import CHECKOUT, report
 from transformers import RepetitionPenaltyLogitsProcessor
 
-from gap_assets.references import read_captions
+from gap_assets.pipeline.reference_captions import read_captions
 from gap_assets.summaries.answers import Summary
 from gap_assets.summaries.prompts import DEFAULT_PROMPTS, Kind
 from gap_assets.summaries.summarizer import Summarizer, load_summarizer, summarize

@@ -1,5 +1,5 @@
-"""The entry point that Dagster loads; see `gap_assets.build`."""
+"""The entry point that Dagster loads; see `gap_assets.dagster.build`."""
 
-from gap_assets.build import build_definitions
+from gap_assets.dagster.build import build_definitions
 
 defs = build_definitions()

@@ -91,7 +91,7 @@ def _one_sentence(repository: str, revision: str | None) -> Iterator[None]:
     """Turns what the hub's library raises into one sentence."""
     from huggingface_hub import HfApi, constants, errors
 
-    from gap_assets.disk import DiskFullError
+    from gap_assets.files import DiskFullError
 
     hub = HfApi().endpoint
     try:

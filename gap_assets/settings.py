@@ -2,14 +2,14 @@
 
 The command line, the Dagster code location and the tests all read the same settings, so `gap run`,
 `gap status` and the Dagster UI agree on what is current. How a single asset computes is resource
-config (`gap_assets.resources`), which starts from these values.
+config (`gap_assets.dagster.resources`), which starts from `default_parameters` here.
 """
 
 import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -21,10 +21,21 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from gap_assets.coca.names import canonical_model, canonical_weights
-from gap_assets.disk import write_atomically
-from gap_assets.profiles import ProfileName
-from gap_assets.summaries.prompts import check_prompt
+from gap_assets.files import write_atomically
+from gap_assets.graph import STEPS
+from gap_assets.parameters import (
+    CaptionFilter,
+    Captioning,
+    Choice,
+    CocaModel,
+    FrameSampling,
+    FramesPerSecond,
+    GapStatistics,
+    SummarizerModel,
+    check_prompt,
+    settings_fingerprint,
+)
+from gap_assets.profiles import PROFILES, ProfileName, canonical_model, canonical_weights, is_local
 
 SETTINGS_FILE = "gap.toml"
 
@@ -205,3 +216,31 @@ def _prompt_in(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"The prompt file {file} cannot be read; check the path.") from error
+
+
+def default_parameters(settings: Settings) -> Mapping[str, Choice]:
+    """What a data folder's settings and profile choose, by key."""
+    profile = PROFILES[settings.models]
+    coca = settings.coca or profile.coca
+    of_profile = None if is_local(coca) else profile.weights
+    return {
+        "sampling": FrameSampling(
+            sampling=FramesPerSecond(rate=settings.frames_per_second),
+            short_side=profile.frame_short_side,
+        ),
+        "coca": CocaModel(model=coca, weights=settings.weights or of_profile),
+        "captioning": Captioning(weights=settings.caption_weights),
+        "caption_filter": CaptionFilter(method=profile.caption_filter),
+        "summarizer": SummarizerModel(
+            model=settings.summarizer or profile.summarizer,
+            prompt=settings.summary_prompt or profile.prompt,
+            repetition_penalty=profile.repetition_penalty,
+        ),
+        "statistics": GapStatistics(),
+    }
+
+
+def default_fingerprints(settings: Settings) -> dict[str, str]:
+    """The fingerprint of every asset's settings under what a data folder chooses."""
+    choices = default_parameters(settings)
+    return {asset: settings_fingerprint(asset, choices.__getitem__) for asset in STEPS}

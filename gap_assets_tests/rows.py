@@ -6,7 +6,8 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from gap_assets.warehouse.store import Warehouse, replace_rows
+from gap_assets.warehouse.rows import replace_rows
+from gap_assets.warehouse.store import Warehouse
 
 
 def put(

@@ -1,1 +1,1 @@
-"""Takes the data set ActivityNet Captions in. What a captions file holds is `references`."""
+"""Fetches ActivityNet Captions. Captions files are read by `pipeline.reference_captions`."""

@@ -16,7 +16,7 @@ from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
-from gap_assets.catalogue import SUFFIXES
+from gap_assets.pipeline.catalogue import SUFFIXES
 from gap_assets.progress import report_progress
 
 CHUNK = 1 << 20

@@ -20,9 +20,9 @@ from gap_assets.activitynet.archive import (
     write_whole,
 )
 from gap_assets.activitynet.hub import RemoteFile, download, list_files, missing_bytes
-from gap_assets.catalogue import find_videos
-from gap_assets.checksums import ChecksumError, verify_checksums
-from gap_assets.references import read_captions
+from gap_assets.files import ChecksumError, verify_checksums
+from gap_assets.pipeline.catalogue import find_videos
+from gap_assets.pipeline.reference_captions import read_captions
 
 COMPLETE = "videos.json"
 SHOWN = 20  # refused members that are told one by one
@@ -59,7 +59,7 @@ def fetch_activitynet(
 
     Raises:
         FetchError: If the data set cannot be taken in.
-        gap_assets.references.CaptionsFileError: If the captions cannot be read.
+        gap_assets.pipeline.reference_captions.CaptionsFileError: If the captions cannot be read.
         FileNotFoundError: If `source` holds neither pieces nor videos.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,15 +17,13 @@ from open_clip.coca_model import CoCa as CocaModule  # noqa: TID253
 from safetensors import SafetensorError
 from torch.utils.serialization import config as torch_files  # noqa: TID253
 
-from gap_assets.batches import Fits
-from gap_assets.checksums import verify_checksums
 from gap_assets.coca.decoder import CaptionDecoder
-from gap_assets.coca.names import LOCAL, canonical_model, canonical_weights, is_local
-from gap_assets.coca.settings import DecodeSettings
 from gap_assets.coca.weights import check_weights, coca_config, fetch_weights, folder_weights
-from gap_assets.devices import compute_device, describe_device
+from gap_assets.files import verify_checksums
+from gap_assets.gpu import Fits, compute_device, describe_device
 from gap_assets.hub import ModelNotFoundError
-from gap_assets.profiles import display_name
+from gap_assets.parameters import DecodeSettings
+from gap_assets.profiles import LOCAL, canonical_model, canonical_weights, display_name, is_local
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +47,7 @@ class Coca:
         mean, std: The model's normalisation of RGB in [0, 1].
         context_length: Tokens of a text, start and end token included.
         decoders: The caption decoders used so far, whose caches serve the next call.
-        fits: What is known of how much a GPU's memory suffices for; see `gap_assets.batches`.
+        fits: What is known of how much a GPU's memory suffices for; see `gap_assets.gpu`.
     """
 
     module: CocaModule
@@ -82,7 +80,7 @@ def load_coca(
             `SHA256SUMS` if that is there.
         weights: open_clip's tag of the weights in any spelling that open_clip takes, or a file;
             None for a folder's own weights.
-        device: See `gap_assets.devices.compute_device`.
+        device: See `gap_assets.gpu.compute_device`.
         precision: Of the whole model. `auto` is fp16 on a GPU and fp32 on a CPU. open_clip's own
             precision names fail for CoCa: they leave some of its parameters in fp32.
         seed: Gives random weights in place of trained ones, which is the untrained baseline. It

@@ -13,8 +13,8 @@ import numpy as np
 import torch  # noqa: TID253
 from numpy.typing import NDArray
 
-from gap_assets.batches import BatchSize
 from gap_assets.coca.model import Coca
+from gap_assets.gpu import BatchSize
 
 
 @dataclass(frozen=True, kw_only=True)

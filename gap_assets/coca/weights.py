@@ -14,8 +14,8 @@ from open_clip.factory import load_state_dict  # noqa: TID253
 from safetensors import SafetensorError, safe_open
 from torch.utils.serialization import config as torch_files  # noqa: TID253
 
-from gap_assets.coca.names import LOCAL, canonical_model, canonical_weights
 from gap_assets.hub import ModelNotFoundError, cached_file, fetch, list_repository
+from gap_assets.profiles import LOCAL, canonical_model, canonical_weights
 
 # In the order of preference. open_clip asks for the first and the last; the repositories of
 # coca_ViT-L-14 hold the second.

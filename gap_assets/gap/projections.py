@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gap_assets.disk import write_atomically
-from gap_assets.gap.inputs import AnyFloats, FloatArray, GapInputError, check_pairs, unit_rows
+from gap_assets.files import write_atomically
+from gap_assets.gap.pairs import AnyFloats, FloatArray, GapInputError, check_pairs, unit_rows
 
 METHODS = ("umap", "svd", "gap_axis")
 

@@ -12,7 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-from gap_assets.gap.inputs import (
+from gap_assets.gap.metrics.moments import closed_form
+from gap_assets.gap.metrics.pairwise import Comparisons, compare_all, hubness, recall_in_galleries
+from gap_assets.gap.metrics.resampling import (
+    bootstrap_weights,
+    interval,
+    sign_flip_test,
+    split_half_gaps,
+)
+from gap_assets.gap.metrics.separability import (
+    MIN_PAIRS_FOR_HALVES,
+    d_prime,
+    gap_axis_projections,
+    probe_scores,
+)
+from gap_assets.gap.metrics.spectra import frechet, isotropy, shapes, structure
+from gap_assets.gap.pairs import (
     AnyFloats,
     FloatArray,
     Pairs,
@@ -20,16 +35,6 @@ from gap_assets.gap.inputs import (
     duplicate_share,
     load_embeddings,
 )
-from gap_assets.gap.moments import closed_form
-from gap_assets.gap.pairwise import Comparisons, compare_all, hubness, recall_in_galleries
-from gap_assets.gap.resampling import bootstrap_weights, interval, sign_flip_test, split_half_gaps
-from gap_assets.gap.separability import (
-    MIN_PAIRS_FOR_HALVES,
-    d_prime,
-    gap_axis_projections,
-    probe_scores,
-)
-from gap_assets.gap.spectra import frechet, isotropy, shapes, structure
 
 SPLIT_HALVES = 200
 

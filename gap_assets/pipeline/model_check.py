@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gap_assets.choices import Captioning, CocaModel, SummarizerModel
-from gap_assets.coca.names import LOCAL, is_local
 from gap_assets.hub import ModelNotFoundError, cache_directory, free_space
-from gap_assets.profiles import display_name
+from gap_assets.parameters import Captioning, CocaModel, SummarizerModel
+from gap_assets.profiles import LOCAL, display_name, is_local
 
 # Of a network's own size: room for activations and caches, by `benchmarks/memory.py`.
 MEMORY_MARGIN = 1.2
@@ -102,12 +101,7 @@ def download_bytes(models: Iterable[ModelStatus]) -> int:
 
 def _coca_status(coca: CocaModel, weights: str | None, *, role: str, option: str) -> ModelStatus:
     from gap_assets.coca.model import check_folder
-    from gap_assets.coca.weights import (
-        check_weights,
-        folder_weights,
-        locate_weights,
-        read_weights,
-    )
+    from gap_assets.coca.weights import check_weights, folder_weights, locate_weights, read_weights
 
     path: Path | None
     if is_local(coca.model):
@@ -193,7 +187,7 @@ def _require_disk(models: Iterable[ModelStatus]) -> None:
 
 
 def _require_memory(model: ModelStatus, device: str) -> None:
-    from gap_assets.devices import free_memory
+    from gap_assets.gpu import free_memory
 
     place = ("cuda" if device == "auto" else device) if _on_gpu(device) else "cpu"
     needed, free = model.memory * MEMORY_MARGIN, free_memory(place)

@@ -26,7 +26,7 @@ def resident(key: Any, load: Callable[[], T], *, device: str) -> T:
     Args:
         key: What tells it from others: all that it is loaded with.
         load: Loads it.
-        device: Where it will run, as in `gap_assets.devices.compute_device`.
+        device: Where it will run, as in `gap_assets.gpu.compute_device`.
     """
     if key not in _models:
         if _models and memory_is_short(device):

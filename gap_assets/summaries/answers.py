@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from gap_assets.parameters import FIELD
 from gap_assets.summaries.cleaning import clean, cut_back
-from gap_assets.summaries.prompts import FIELD
 from gap_assets.summaries.support import echoes, most_typical, unsupported_share
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from gap_assets.checksums import verify_checksums
+from gap_assets.files import verify_checksums
 from gap_assets.hub import ModelNotFoundError, cached_file, fetch, list_repository
 
 CONFIG = "config.json"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-FIELD = "{captions}"
+from gap_assets.parameters import FIELD
 
 Kind = Literal["encoder-decoder", "chat", "base"]
 """T5 and the like; a model with a chat template; one that just continues a text."""
@@ -85,20 +85,6 @@ def _without(text: str, parts: Sequence[str]) -> str:
     for part in parts:
         text = text.replace(part, " ")
     return text
-
-
-def check_prompt(prompt: str) -> str:
-    """Returns the prompt; refuses one that has no place for the captions.
-
-    Raises:
-        ValueError: The field `{captions}` does not occur exactly once.
-    """
-    if prompt.count(FIELD) != 1:
-        raise ValueError(
-            f"The summary prompt must hold the field {FIELD} exactly once; "
-            f"it holds it {prompt.count(FIELD)} times."
-        )
-    return prompt
 
 
 def render(prompt: str, captions: Sequence[str]) -> str:

@@ -20,19 +20,13 @@ from transformers import (  # noqa: TID253
 )
 from transformers.utils import logging  # noqa: TID253
 
-from gap_assets.batches import BatchSize, Fits
-from gap_assets.devices import compute_device
+from gap_assets.gpu import BatchSize, Fits, compute_device
 from gap_assets.hub import ModelNotFoundError
+from gap_assets.parameters import check_prompt
 from gap_assets.summaries.answers import NOTHING, Summary, summary_of
 from gap_assets.summaries.files import fetch_language_model
 from gap_assets.summaries.generation import Written, generate
-from gap_assets.summaries.prompts import (
-    DEFAULT_PROMPTS,
-    Kind,
-    check_prompt,
-    kind_of,
-    tokenize,
-)
+from gap_assets.summaries.prompts import DEFAULT_PROMPTS, Kind, kind_of, tokenize
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
@@ -52,7 +46,7 @@ class Summarizer:
         kind: How it is asked; see `prompts.kind_of`.
         context: Tokens that the model can read; a decoder-only model's own words count too.
         prompt: The default for its kind of model.
-        fits: What is known of how much a GPU's memory suffices for; see `gap_assets.batches`.
+        fits: What is known of how much a GPU's memory suffices for; see `gap_assets.gpu`.
     """
 
     model: Any
@@ -75,7 +69,7 @@ def load_summarizer(
     Args:
         model: A folder (compared with its SHA256SUMS if it has one) or an id on the Hugging Face
             hub; what the local cache holds is not fetched again.
-        device: See `gap_assets.devices.compute_device`.
+        device: See `gap_assets.gpu.compute_device`.
         dtype: `auto` is fp32 on a CPU and bf16 on a GPU. On a GPU without bf16 it is fp16, but
             fp32 for encoder-decoders, as T5 leaves the range of fp16.
         revision: Commit, tag or branch on the hub.

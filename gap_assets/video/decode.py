@@ -15,8 +15,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from gap_assets.limits import Limits as Limits
 from gap_assets.video.container import UnreadableVideoError, open_video
-from gap_assets.video.limits import Limits as Limits
 from gap_assets.video.timeline import Feed, Timeline, video_packets
 
 # Decoders whose key packets start afresh, so that groups of pictures can be left out.

@@ -3,16 +3,16 @@
 Every commit of results goes through here, so rows, ledger and failures change together.
 """
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
 import polars as pl
 
-from gap_assets.lineage import ROOTS, STEPS, result_hash
-from gap_assets.warehouse.store import Warehouse, replace_rows
+from gap_assets.graph import result_hash
+from gap_assets.warehouse.rows import replace_rows
+from gap_assets.warehouse.store import Warehouse
 
 LEDGER_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "asset": pl.String,
@@ -226,72 +226,3 @@ def commit_whole(
         replace_rows(connection, "materializations", ledger, where={"asset": [asset]})
 
     warehouse.write(work)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """Where every asset of every video stands.
-
-    Attributes:
-        states: By asset, the videos (None for an unpartitioned asset) and their state: `current`
-            if made by today's settings from inputs that are current themselves, `stale` if made
-            otherwise, `failed`, or `missing`. What is left for later is `current` or `later`.
-        outdated: The results that another run would make or try again.
-    """
-
-    states: dict[str, dict[str | None, str]]
-    outdated: set[tuple[str, str | None]]
-
-    def counts(self) -> dict[str, Counter[str]]:
-        """How many videos are in each state, by asset."""
-        return {asset: Counter(states.values()) for asset, states in self.states.items()}
-
-    def videos_to_do(self, assets: Sequence[str]) -> set[str]:
-        """The videos that lack a current result of one of the assets."""
-        return {video for asset, video in self.outdated if asset in assets and video is not None}
-
-
-def standing(
-    warehouse: Warehouse, *, settings: Mapping[str, str], later: Collection[str] = ()
-) -> Standing:
-    """Compares every stored result with what today's settings would make.
-
-    Args:
-        warehouse: The warehouse.
-        settings: The fingerprint of each asset's settings.
-        later: Assets that no run makes for now. What depends on them is current without them, as
-            it is with them where they are current.
-    """
-    listed = warehouse.tuples("SELECT video_id FROM videos ORDER BY video_id")
-    video_ids = [video_id for (video_id,) in listed]
-    stored = stored_hashes(warehouse)
-    failed = set(warehouse.tuples("SELECT asset, video_id FROM failures"))
-    right: dict[tuple[str, str | None], str] = {
-        key: value for key, value in stored.items() if key[0] in ROOTS
-    }
-    result = Standing(states={}, outdated=set())
-    for asset, step in STEPS.items():
-        states = result.states[asset] = {}
-        units: list[str | None] = [*video_ids] if step.per_video else [None]
-        for unit in units:
-            if asset not in ROOTS:
-                value = result_hash(
-                    asset, unit, settings=settings[asset], stored=right, video_ids=video_ids
-                )
-                if value is not None:
-                    right[asset, unit] = value
-            found = stored.get((asset, unit))
-            if asset in later and (found is None or found != right.get((asset, unit))):
-                right.pop((asset, unit), None)
-                states[unit] = "later"
-                continue
-            is_current = found is not None and found == right.get((asset, unit))
-            if asset not in ROOTS and not is_current:
-                result.outdated.add((asset, unit))
-            if (asset, unit) in failed and (is_current or found is None):
-                states[unit] = "failed"
-            elif found is None:
-                states[unit] = "missing"
-            else:
-                states[unit] = "current" if is_current else "stale"
-    return result

@@ -1,12 +1,12 @@
-"""Transactions on the warehouse: replace the rows of some videos, read rows.
+"""Transactions on the warehouse, and reading from it.
 
-What the tables are is `schema`'s business; which rows are current is `ledger`'s; how to get a
-connection is that of `file` and `lake`.
+What the tables are is `schema`'s business; how rows are replaced is that of `rows`; which rows are
+current is `ledger`'s; how to get a connection is that of `file` and `lake`.
 """
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,11 @@ from typing import Any, TypeVar
 import duckdb
 import polars as pl
 
-from gap_assets.disk import telling_of_a_full_disk
+from gap_assets.files import disk_full_as_one_sentence
 from gap_assets.warehouse import file, lake
+from gap_assets.warehouse.rows import is_prepared, prepare
 from gap_assets.warehouse.schema import (
-    SCHEMA_VERSION,
     TABLES,
-    UPGRADES,
-    create_table,
     holds_embeddings,
 )
 from gap_assets.warehouse.waiting import NoWarehouseError, go_on_waiting
@@ -67,7 +65,7 @@ class Warehouse:
         """
         with self._alone() as connection:
             connection.execute("BEGIN")
-            _prepare(connection)
+            prepare(connection)
             yield connection
             connection.execute("COMMIT")
 
@@ -189,7 +187,7 @@ class Warehouse:
             if self.is_lake:
                 with suppress(NoWarehouseError):
                     connection = stack.enter_context(lake.reading(str(self.path)))
-            if connection is None or not _is_prepared(connection):
+            if connection is None or not is_prepared(connection):
                 stack.close()
                 connection = stack.enter_context(self.transaction())
             yield connection
@@ -201,84 +199,8 @@ class Warehouse:
             if self.is_lake
             else file.opened(Path(self.path), patience_s=self.patience_s)
         )
-        with telling_of_a_full_disk(self.path), opened as connection:
+        with disk_full_as_one_sentence(self.path), opened as connection:
             yield connection
-
-
-def replace_rows(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    rows: pl.DataFrame,
-    *,
-    where: Mapping[str, Sequence[Any]],
-) -> None:
-    """Replaces rows of one table within the caller's transaction.
-
-    Args:
-        connection: The transaction.
-        table: One of `schema.TABLES`.
-        rows: The new rows; the columns are matched by name. An empty frame inserts nothing, so the
-            old rows just go.
-        where: Which old rows go: column name to the values that are replaced. Empty: all.
-
-    Raises:
-        WarehouseError: If the embeddings are of another size than the warehouse's.
-    """
-    if table not in TABLES:
-        raise ValueError(f"{table} is not a table of the warehouse")  # Names below are ours.
-    if holds_embeddings(table) and not _has_table(connection, table):
-        if rows.is_empty():
-            return
-        connection.execute(create_table(table, embedding=_embedding_type(connection, rows)))
-    for column, values in where.items():
-        connection.register(f"given_{column}", pl.DataFrame({column: values}).to_arrow())
-    condition = " AND ".join(f"{column} IN (FROM given_{column})" for column in where) or "true"
-    connection.execute(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608
-    if rows.is_empty():
-        return
-    if "embedding" in rows.columns:
-        _embedding_size(connection, rows)
-    connection.register("new_rows", rows.to_arrow())
-    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM new_rows")  # noqa: S608
-
-
-def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes the tables of a new warehouse, or brings an older one up to this schema version."""
-    if _is_prepared(connection):
-        return
-    if not _has_table(connection, "warehouse"):
-        for table in TABLES:
-            if not holds_embeddings(table):
-                connection.execute(create_table(table))
-        version = [str(SCHEMA_VERSION)]
-        connection.execute("INSERT INTO warehouse VALUES ('schema_version', ?)", version)
-        return
-    found = int(_remembered(connection, "schema_version") or 0)
-    for version_before in range(found, SCHEMA_VERSION):
-        for statement in UPGRADES[version_before]:
-            connection.execute(statement)
-    connection.execute(
-        "UPDATE warehouse SET value = ? WHERE key = 'schema_version'", [str(SCHEMA_VERSION)]
-    )
-
-
-def _is_prepared(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether all is there, as this program writes it.
-
-    Raises:
-        WarehouseError: If it is of a version that cannot be brought up to this one.
-    """
-    if not _has_table(connection, "warehouse"):
-        return False
-    version = _remembered(connection, "schema_version")
-    if version in [str(older) for older in UPGRADES]:
-        return False
-    if version != str(SCHEMA_VERSION):
-        raise WarehouseError(
-            f"The warehouse has schema version {version}, this program writes"
-            f" {SCHEMA_VERSION}; use the program that made it, or another data folder."
-        )
-    return True
 
 
 def _with_arrays(rows: pl.DataFrame) -> pl.DataFrame:
@@ -287,40 +209,3 @@ def _with_arrays(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         pl.col(name).list.to_array(len(rows[name][0]) if len(rows) else 0) for name in lists
     )
-
-
-def _embedding_size(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> int:
-    """The warehouse's embedding size; the first embeddings decide it."""
-    dtype = rows.schema["embedding"]
-    assert isinstance(dtype, pl.Array)
-    size = dtype.shape[0]
-    found = _remembered(connection, "embedding_size")
-    if found is None:
-        connection.execute("INSERT INTO warehouse VALUES ('embedding_size', ?)", [str(size)])
-    elif int(found) != size:
-        raise WarehouseError(
-            f"The warehouse holds embeddings of {found} dimensions and the model gives {size};"
-            " another model needs a data folder of its own (--data)."
-        )
-    return size
-
-
-def _embedding_type(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> str:
-    query = "SELECT type FROM duckdb_databases() WHERE database_name = current_database()"
-    [[kind]] = connection.execute(query).fetchall()
-    # DuckLake has no arrays of a fixed size.
-    return "FLOAT[]" if kind == "ducklake" else f"FLOAT[{_embedding_size(connection, rows)}]"
-
-
-def _remembered(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:
-    """A value of the table `warehouse`."""
-    # DuckDB 2 wants a result fetched to its end before the next statement.
-    rows = connection.execute("SELECT value FROM warehouse WHERE key = ?", [key]).fetchall()
-    return str(rows[0][0]) if rows else None
-
-
-def _has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    query = (
-        "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND table_name = ?"
-    )
-    return bool(connection.execute(query, [table]).fetchall())

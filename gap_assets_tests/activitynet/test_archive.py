@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gap_assets.activitynet.archive import FetchError, check_pieces, extract
-from gap_assets.catalogue import describe_videos
+from gap_assets.pipeline.catalogue import describe_videos
 from gap_assets_tests.activitynet.conftest import STEM, archive, contents, member, pieces_of, write
 
 GOOD = [member("Activity_Videos/v_a.mp4", b"a" * 700), member("Activity_Videos/v_z.mkv", b"z" * 99)]

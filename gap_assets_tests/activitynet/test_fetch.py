@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from gap_assets.activitynet.archive import FetchError
 from gap_assets.activitynet.fetch import Fetched, fetch_activitynet
 from gap_assets.cli import app
-from gap_assets.references import CaptionsFileError, read_captions
+from gap_assets.pipeline.reference_captions import CaptionsFileError, read_captions
 from gap_assets.settings import Settings
 from gap_assets_tests.activitynet.conftest import STEM, archive, contents, member, pieces_of, write
 

@@ -3,8 +3,8 @@ import shutil
 import pytest
 import torch
 
-from gap_assets.checksums import ChecksumError
 from gap_assets.coca.model import load_coca
+from gap_assets.files import ChecksumError
 from gap_assets.hub import ModelNotFoundError
 
 

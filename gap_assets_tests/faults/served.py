@@ -23,11 +23,11 @@ from dagster._core.execution.backfill import (
 )
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from gap_assets.build import build_definitions
-from gap_assets.lineage import ROOTS, STEPS
-from gap_assets.runs import QUIET, dagster_variables, open_instance
+from gap_assets.dagster.build import build_definitions
+from gap_assets.dagster.runs import QUIET, dagster_variables, open_instance
+from gap_assets.graph import ROOTS, STEPS
+from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings
-from gap_assets.standing import current_standing
 from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.services import free_port
 
@@ -106,7 +106,7 @@ class Platform:
                 self.instance.update_backfill(canceled)
                 backfill = canceled
             assert backfill.error is None, backfill.error
-            if not current_standing(self.settings).outdated:
+            if not current_status(self.settings).outdated:
                 return False
         assert len(self.backfills) < MOST_BACKFILLS, "backfills fail without being killed"
         self.backfills.append(request_backfill(self.instance, self.settings))

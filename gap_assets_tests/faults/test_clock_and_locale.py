@@ -11,9 +11,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from gap_assets.checks import QUERIES
+from gap_assets.dagster.checks import QUERIES
+from gap_assets.pipeline.status import current_status
 from gap_assets.settings import remember
-from gap_assets.standing import current_standing
 from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.faults.conftest import assert_same_rows, gap, said
 from gap_assets_tests.rows import put
@@ -77,7 +77,7 @@ def test_a_folder_is_run_in_part_before_the_clock_and_the_locale_change(
     def run(through: Sequence[str] = (), **environment: str) -> pl.DataFrame:
         done = gap("run", "--data", settings.data, through=through, **environment)
         assert done.returncode == 0, done.stderr
-        counts = current_standing(settings).counts()
+        counts = current_status(settings).counts()
         assert all(set(count) == {"current"} for count in counts.values()), counts
         ledger = "FROM materializations WHERE asset NOT IN ('videos', 'reference_captions')"
         return Warehouse(path=settings.warehouse).read(f"{ledger} ORDER BY ALL")

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from gap_assets.cli import app
+from gap_assets.pipeline.status import current_status
 from gap_assets.profiles import MODELS, PROFILES
 from gap_assets.settings import Settings
-from gap_assets.standing import current_standing
 from gap_assets_tests.faults.conftest import assert_same_rows, tables
 
 
@@ -25,7 +25,7 @@ def models(tmp_path, monkeypatch) -> Path:
         summarizer=str(folder / "summarizer"),
     )
     monkeypatch.setitem(PROFILES, "embedded", embedded)
-    monkeypatch.setattr("gap_assets.assets.gap.MODELS", folder)
+    monkeypatch.setattr("gap_assets.dagster.assets.gap.MODELS", folder)
     return folder
 
 
@@ -52,7 +52,7 @@ def test_a_damaged_model_stops_a_run_in_one_sentence_and_touches_nothing(
     weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     expected = f"gap: {weights} is not the file that SHA256SUMS describes (damaged or changed);"
     assert stopped() == f"{expected} restore it."
-    assert current_standing(settings).counts()["frame_captions"] == {"missing": 5}
+    assert current_status(settings).counts()["frame_captions"] == {"missing": 5}
     weights.write_bytes(whole)
     language_model = models / "summarizer" / "model.safetensors"
     os.truncate(language_model, 1000)

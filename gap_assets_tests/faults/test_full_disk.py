@@ -8,9 +8,9 @@ import shutil
 import polars as pl
 import pytest
 
-from gap_assets.cli import DEMO_SEED
-from gap_assets.disk import DiskFullError, write_atomically
-from gap_assets.runs import RunFailedError, run_everything
+from gap_assets.cli.commands import DEMO_SEED
+from gap_assets.dagster.runs import RunFailedError, run_everything
+from gap_assets.files import DiskFullError, write_atomically
 from gap_assets.settings import Settings, remember
 from gap_assets.warehouse.store import Warehouse
 from gap_assets.world.samples import write_samples

@@ -11,12 +11,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings
-from gap_assets.standing import current_standing
 from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.conftest import remembered
-from gap_assets_tests.edge.test_service import CHROMIUM, Server
+from gap_assets_tests.dagster.test_service import CHROMIUM, Server
 from gap_assets_tests.faults.conftest import gap
 
 TITLE, CLEAR = "\x1b]0;owned\x07", "\x1b[2J\x9b31m"
@@ -47,7 +47,7 @@ NOT_UTF8 = b"\xff\xfe\x80.mp4"
 def hostile(tmp_path_factory, world) -> Settings:
     """A run over films of such names, whose captions and summaries are such texts."""
     from gap_assets.coca import engine
-    from gap_assets.runs import run_everything
+    from gap_assets.dagster.runs import run_everything
     from gap_assets.summaries import answers
 
     videos = tmp_path_factory.mktemp("odd") / "videos"
@@ -84,7 +84,7 @@ def test_all_of_it_is_in_the_warehouse_as_it_was(hostile):
     listed = warehouse.read("SELECT path, status FROM videos ORDER BY path")
     names = {Path(path).name: status for path, status in listed.iter_rows()}
     assert names == {**dict.fromkeys(NAMES, "ok"), r"\xff\xfe\x80.mp4": "unreadable"}
-    counts = current_standing(hostile).counts()
+    counts = current_status(hostile).counts()
     assert counts["frames"] == {"current": len(NAMES), "failed": 1}
     assert counts["reference_captions"]["current"] == len(NAMES)
     references = warehouse.read("SELECT caption FROM reference_captions")["caption"]

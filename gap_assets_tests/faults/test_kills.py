@@ -6,8 +6,8 @@ from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.backfill import execute_backfill_iteration
 
-from gap_assets.partitions import register_videos
-from gap_assets.runs import dagster_variables, open_instance
+from gap_assets.dagster.partitions import register_videos
+from gap_assets.dagster.runs import dagster_variables, open_instance
 from gap_assets_tests.faults import kills
 from gap_assets_tests.faults.served import request_backfill
 from gap_assets_tests.services import free_port

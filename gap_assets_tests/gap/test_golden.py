@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gap_assets.gap import check_pairs, scorecard
-from gap_assets.gap.interventions import SHIFTS, UNSHIFTED, loss_landscape
-from gap_assets.gap.pairwise import compare_all
+from gap_assets.gap.metrics.interventions import SHIFTS, UNSHIFTED, loss_landscape
+from gap_assets.gap.metrics.pairwise import compare_all
 
 pytestmark = pytest.mark.shared
 
@@ -99,7 +99,7 @@ def test_loss_landscape_of_the_paper(paper_features):
 
 def test_neighbours_while_the_gap_closes(paper_features):
     """Mixing barely changes while most of the gap goes (research table, row by row)."""
-    from gap_assets.gap.interventions import shifted
+    from gap_assets.gap.metrics.interventions import shifted
 
     name, video, text = paper_features
     if name != "clip":

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings
-from gap_assets.standing import current_standing
-from gap_assets_tests.edge.test_service import FINAL, Server
+from gap_assets_tests.dagster.test_service import FINAL, Server
 from gap_assets_tests.hub.conftest import MODEL, PHI
 from gap_assets_tests.hub.test_gap_run import assert_complete
 
@@ -32,5 +32,5 @@ def test_a_backfill_downloads_the_models_and_makes_everything(
     assert status == {"COMPLETED_SUCCESS"}
     assert len(hub.asked("/content/")) == 2
     assert_complete(tmp_path / "data")
-    counts = current_standing(Settings(data=tmp_path / "data")).counts()
+    counts = current_status(Settings(data=tmp_path / "data")).counts()
     assert all(set(count) == {"current"} for count in counts.values()), counts

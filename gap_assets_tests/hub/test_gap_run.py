@@ -5,16 +5,7 @@ import pytest
 
 from gap_assets.settings import Settings
 from gap_assets.warehouse.store import Warehouse
-from gap_assets_tests.hub.conftest import (
-    BIN,
-    FLAN_T5,
-    MODEL,
-    PHI,
-    SAFETENSORS,
-    TAG,
-    Said,
-    gap,
-)
+from gap_assets_tests.hub.conftest import BIN, FLAN_T5, MODEL, PHI, SAFETENSORS, TAG, Said, gap
 from gap_assets_tests.hub.repository import Repository
 from gap_assets_tests.hub.server import Hub
 

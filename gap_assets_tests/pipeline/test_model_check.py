@@ -9,15 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from gap_assets.build import build_definitions
-from gap_assets.choices import Captioning, CocaModel, SummarizerModel, default_fingerprints
 from gap_assets.coca.weights import check_weights, read_weights
+from gap_assets.dagster.build import build_definitions
+from gap_assets.dagster.runs import QUIET, open_instance, range_tags
 from gap_assets.hub import ModelNotFoundError
+from gap_assets.parameters import Captioning, CocaModel, SummarizerModel
 from gap_assets.pipeline import model_check
 from gap_assets.pipeline.model_check import ModelsDoNotFitError, check_models
 from gap_assets.profiles import MODELS
-from gap_assets.runs import QUIET, open_instance, range_tags
-from gap_assets.settings import Settings, choose, remember
+from gap_assets.settings import Settings, choose, default_fingerprints, remember
 from gap_assets.warehouse.store import Warehouse
 
 COCA = CocaModel(model=f"local-dir:{MODELS / 'coca'}")
@@ -114,7 +114,7 @@ def test_code_that_comes_with_a_model_is_refused(tmp_path):
 
 
 def test_too_little_memory_or_disk_is_said_before_anything_is_loaded(monkeypatch, tmp_path):
-    monkeypatch.setattr("gap_assets.devices.free_memory", lambda _: 1000)
+    monkeypatch.setattr("gap_assets.gpu.free_memory", lambda _: 1000)
     with pytest.raises(ModelsDoNotFitError, match=r"about 0.0 GB of memory.* with --coca or --w"):
         check_models(coca=COCA, captioning=Captioning(), summarizer=None)
     monkeypatch.undo()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gap_assets.summaries.prompts import DEFAULT_PROMPTS, FIELD
+from gap_assets.parameters import FIELD
+from gap_assets.summaries.prompts import DEFAULT_PROMPTS
 from gap_assets.summaries.summarizer import load_summarizer, summarize
 from gap_assets.summaries.support import MOSTLY, echoes
 

@@ -8,15 +8,11 @@ from itertools import pairwise
 import pytest
 import torch
 
-from gap_assets.checksums import ChecksumError
+from gap_assets.files import ChecksumError
 from gap_assets.hub import ModelNotFoundError
 from gap_assets.summaries import prompts
 from gap_assets.summaries.answers import NOTHING
-from gap_assets.summaries.summarizer import (
-    _fit,
-    load_summarizer,
-    summarize,
-)
+from gap_assets.summaries.summarizer import _fit, load_summarizer, summarize
 
 VIDEOS = [
     ["a dog runs", "a dog jumps over a wall"],

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gap_assets.summaries.prompts import FEW_SHOT_PROMPT, FIELD
+from gap_assets.parameters import FIELD
+from gap_assets.summaries.prompts import FEW_SHOT_PROMPT
 from gap_assets.summaries.support import (
     content_words,
     echoes,

@@ -11,19 +11,8 @@ from gap_assets.video.container import UnreadableVideoError
 from gap_assets.video.decode import DecodeReport, InexactError, Limits
 from gap_assets.video.frames import extract_frames, sample_frames
 from gap_assets.video.probe import probe
-from gap_assets.video.sampler import (
-    PickedFrame,
-    decode_then_pick,
-    pick_then_decode,
-    picked_frames,
-)
-from gap_assets.video.sampling import (
-    EverySeconds,
-    FixedCount,
-    FramesPerSecond,
-    KeyFrames,
-    Sampling,
-)
+from gap_assets.video.sampler import PickedFrame, decode_then_pick, pick_then_decode, picked_frames
+from gap_assets.video.sampling import EverySeconds, FixedCount, FramesPerSecond, KeyFrames, Sampling
 from gap_assets.video.timeline import read_timeline
 from gap_assets_tests.video.clips import digest, pictures, write_clip
 

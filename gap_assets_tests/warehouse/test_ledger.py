@@ -2,8 +2,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from gap_assets.lineage import STEPS
-from gap_assets.warehouse.ledger import Failure, Results, commit, commit_whole, plan, standing
+from gap_assets.graph import STEPS
+from gap_assets.pipeline.status import compare_with_ledger
+from gap_assets.warehouse.ledger import Failure, Results, commit, commit_whole, plan
 from gap_assets.warehouse.schema import holds_embeddings
 
 VIDEOS = ["a", "b", "c"]
@@ -64,7 +65,9 @@ def test_an_input_that_the_same_run_makes_does_not_block(warehouse):
 def test_a_changed_setting_makes_only_what_follows_stale(warehouse):
     for asset in ("frames", "frame_captions", "frame_embeddings", "filtered_captions"):
         make(warehouse, asset)
-    counts = standing(warehouse, settings=SETTINGS | {"frame_captions": "other"}).counts()
+    counts = compare_with_ledger(
+        warehouse, settings=SETTINGS | {"frame_captions": "other"}
+    ).counts()
     state = {asset: dict(count) for asset, count in counts.items()}
     assert state["frames"] == state["frame_embeddings"] == {"current": 3}
     assert state["frame_captions"] == state["filtered_captions"] == {"stale": 3}
@@ -76,14 +79,14 @@ def test_a_changed_file_makes_only_its_own_results_stale(warehouse):
     make(warehouse, "frame_captions")
     hashes = dict.fromkeys(VIDEOS, "content") | {"b": "new content"}
     commit_whole(warehouse, "videos", {}, hashes=hashes, run_id="r", seconds=1)
-    states = standing(warehouse, settings=SETTINGS).states
+    states = compare_with_ledger(warehouse, settings=SETTINGS).states
     assert states["frame_captions"] == {"a": "current", "b": "stale", "c": "current"}
 
 
 def test_a_result_from_stale_inputs_is_not_current(warehouse):
     make(warehouse, "frames", settings="yesterday")
     make(warehouse, "frame_captions")
-    states = standing(warehouse, settings=SETTINGS).states
+    states = compare_with_ledger(warehouse, settings=SETTINGS).states
     assert set(states["frame_captions"].values()) == {"stale"}
 
 
@@ -94,7 +97,7 @@ def test_a_final_failure_is_not_tried_again(warehouse, final, again):
     found = warehouse.read("SELECT video_id, asset, error FROM failures").rows()
     assert found == [("b", "frames", "broken")]
     assert list(plan(warehouse, {"frames": "today"}, VIDEOS)["frames"].todo) == again
-    now = standing(warehouse, settings=SETTINGS)
+    now = compare_with_ledger(warehouse, settings=SETTINGS)
     assert now.states["frames"]["b"] == "failed"
     assert now.videos_to_do(["frames"]) == set(again)
 
@@ -104,7 +107,7 @@ def test_a_success_removes_the_failure(warehouse):
     make(warehouse, "frames", failures={"b": failure})
     make(warehouse, "frames")
     assert warehouse.read("FROM failures").is_empty()
-    assert standing(warehouse, settings=SETTINGS).counts()["frames"] == {"current": 3}
+    assert compare_with_ledger(warehouse, settings=SETTINGS).counts()["frames"] == {"current": 3}
 
 
 def test_an_optional_input_may_be_lacking_but_counts_when_it_comes(warehouse):
@@ -113,7 +116,7 @@ def test_an_optional_input_may_be_lacking_but_counts_when_it_comes(warehouse):
     make(warehouse, "text_embeddings")
     hashes = {"a": "a human caption"}
     commit_whole(warehouse, "reference_captions", {}, hashes=hashes, run_id="r", seconds=1)
-    states = standing(warehouse, settings=SETTINGS).states
+    states = compare_with_ledger(warehouse, settings=SETTINGS).states
     assert states["text_embeddings"] == {"a": "stale", "b": "current", "c": "current"}
 
 

@@ -11,7 +11,7 @@ from gap_assets.world.drawing import SIZE, draw_frame
 from gap_assets.world.language import caption, frame_caption, mirrored
 from gap_assets.world.scene import FPS, UNITS, Film, poses_at, sampled_frames
 from gap_assets.world.stories import draw_film, draw_story, split_of
-from gap_assets.world.vocabulary import world_words
+from gap_assets.world.training.vocabulary import world_words
 
 films = st.builds(
     draw_film,

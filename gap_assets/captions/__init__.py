@@ -1,1 +1,0 @@
-"""What happens to captions between the caption decoder and the summary: repeats are dropped."""

@@ -1,0 +1,100 @@
+"""How an asset that looks at all videos together is made: skipped if current, stored at once."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from gap_assets.dagster.resources import settings_in
+from gap_assets.gap.pairs import GapInputError
+from gap_assets.graph import STEPS, result_hash
+from gap_assets.progress import report_progress
+from gap_assets.warehouse.ledger import commit_whole, stored_hashes
+from gap_assets.warehouse.store import Warehouse
+
+Compute = Callable[[], tuple[Mapping[str, pl.DataFrame], dict[str, Any]]]
+"""Makes all rows of the asset's tables, and its metadata."""
+
+
+class WholeConfig(dg.Config):
+    """Whether a result that is current is made again."""
+
+    recompute: bool = False
+
+
+def is_current(context: dg.AssetExecutionContext, asset: str, *, warehouse: Warehouse) -> bool:
+    """Whether an unpartitioned asset was made of what is stored, under the run's settings."""
+    stored = stored_hashes(warehouse)
+    value = stored.get((asset, None))
+    videos = _video_ids(warehouse)
+    settings = settings_in(context, asset)
+    return value is not None and value == result_hash(
+        asset, None, settings=settings, stored=stored, video_ids=videos
+    )
+
+
+def materialize_whole(
+    context: dg.AssetExecutionContext,
+    asset: str,
+    compute: Compute,
+    *,
+    warehouse: Warehouse,
+    config: WholeConfig,
+    made: Callable[[], bool] = lambda: True,
+    without: Collection[str] = (),
+    tells_progress: bool = False,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Materialises an unpartitioned asset from all videos, unless it is current already.
+
+    Args:
+        context: The run.
+        asset: The asset.
+        compute: The computation.
+        warehouse: Where the rows go.
+        config: Whether a current result is made again.
+        made: Whether what the asset keeps outside of the warehouse is still there.
+        without: Upstream assets that the result leaves out, as if they had not been made.
+        tells_progress: Whether the computation tells its own.
+
+    Raises:
+        dagster.Failure: If an input is missing, or there is too little to measure.
+    """
+    videos = _video_ids(warehouse)
+    stored = {key: v for key, v in stored_hashes(warehouse).items() if key[0] not in without}
+    settings = settings_in(context, asset)
+    value = result_hash(asset, None, settings=settings, stored=stored, video_ids=videos)
+    if value is None:
+        needed = " and ".join(STEPS[asset].upstream)
+        raise dg.Failure(f"{asset} needs {needed} first; materialize those.", allow_retries=False)
+    if value == stored.get((asset, None)) and made() and not config.recompute:
+        return dg.MaterializeResult(metadata={"skipped (current)": True})
+    started = time.monotonic()
+    if not tells_progress:
+        report_progress(asset, 0, 1)
+    try:
+        rows, metadata = compute()
+    except GapInputError as error:
+        raise dg.Failure(f"{asset}: {error}", allow_retries=False) from error
+    seconds = time.monotonic() - started
+    commit_whole(
+        warehouse,
+        asset,
+        rows,
+        hashes={None: value},
+        settings=settings,
+        run_id=context.run_id,
+        seconds=seconds,
+    )
+    if not tells_progress:
+        report_progress(asset, 1, 1)
+    count = sum(len(frame) for frame in rows.values())
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": count, "seconds": round(seconds, 3), **metadata}
+    )
+
+
+def _video_ids(warehouse: Warehouse) -> list[str]:
+    found = warehouse.read("SELECT video_id FROM videos ORDER BY video_id")
+    return [str(video) for video in found["video_id"]]

@@ -1,0 +1,195 @@
+"""What all videos say together: untrained controls, gap metrics and the report."""
+
+import base64
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from gap_assets.dagster.all_videos import WholeConfig, is_current, materialize_whole
+from gap_assets.dagster.assets.projections import projection_file
+from gap_assets.dagster.resources import (
+    Captioning,
+    CocaModel,
+    FrameSampling,
+    GapStatistics,
+    Sources,
+    SummarizerModel,
+    WarehouseResource,
+)
+from gap_assets.dagster.specs import GPU_POOL, whole_asset
+from gap_assets.gap.metric_rows import MetricPlan, metric_rows
+from gap_assets.gap.pairs import check_pairs
+from gap_assets.gap.projections import ProjectionModel
+from gap_assets.gap.report.report import report_files, write_report
+from gap_assets.graph import CONTROLS
+from gap_assets.pipeline.corpus import main_pair, read_corpus, read_untrained
+from gap_assets.pipeline.models import drop_models
+from gap_assets.pipeline.report import read_report_inputs
+from gap_assets.pipeline.untrained import count_frames, embed_controls, plan_controls
+from gap_assets.profiles import MODELS
+from gap_assets.progress import report_progress
+
+
+@whole_asset(CONTROLS, group="gap", kinds={"pytorch"}, pool=GPU_POOL)
+def untrained_embeddings(
+    context: dg.AssetExecutionContext,
+    config: WholeConfig,
+    warehouse: WarehouseResource,
+    coca: CocaModel,
+    statistics: GapStatistics,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Some of the frames and texts by networks that were never trained: the gap before learning.
+
+    One set of embeddings per random seed, of the same architecture, for up to a few hundred videos
+    and the text that the gap is measured on, and of pictures of noise. The paper explains the gap
+    by the cones of untrained networks; these rows are that baseline. How much they see is bounded
+    by a share of the corpus's frames.
+    """
+    store = warehouse.open()
+
+    def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
+        from gap_assets.coca.cost import encoding_flop
+
+        controls = plan_controls(count_frames(store), statistics, flop=encoding_flop(coca.model))
+        drop_models()  # Nothing that is made after the controls needs a trained network.
+        rows = embed_controls(
+            lambda seed: coca.untrained(seed=seed),
+            store,
+            controls=controls,
+            text_source=statistics.text_source,
+            batch_size=coca.batch_size,
+            say=context.log.info,
+            progress=partial(report_progress, CONTROLS),
+        )
+        seen = {"networks": controls.networks, "pictures": controls.pictures}
+        return {CONTROLS: rows}, seen
+
+    return materialize_whole(
+        context, CONTROLS, compute, warehouse=store, config=config, tells_progress=True
+    )
+
+
+@whole_asset("gap_metrics", group="gap", kinds={"numpy"})
+def gap_metrics(
+    context: dg.AssetExecutionContext,
+    config: WholeConfig,
+    warehouse: WarehouseResource,
+    coca: CocaModel,
+    statistics: GapStatistics,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The numbers: modality gap, cones, paired and mismatched cosine, RMG and many more.
+
+    Each with a 95 % confidence interval from resampling videos, for every pair of sources and for
+    the untrained networks, if those are current: a control of other videos or texts is none. Every
+    row names its encoder, its two sources and its number of pairs.
+    """
+    store = warehouse.open()
+    controlled = is_current(context, CONTROLS, warehouse=store)
+
+    def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
+        corpus = read_corpus(store)
+        _, video, text = main_pair(corpus, statistics)
+        check_pairs(video, text)
+        untrained = read_untrained(store) if controlled else {}
+        controls = {name: part.sources for name, part in untrained.items()}
+        rows = metric_rows(corpus.sources, gap_plan(coca, statistics), controls)
+        return {"gap_metrics": pl.DataFrame(list(rows))}, {}
+
+    result = materialize_whole(
+        context,
+        "gap_metrics",
+        compute,
+        warehouse=store,
+        config=config,
+        without=() if controlled else (CONTROLS,),
+    )
+    main = store.read(
+        "SELECT metric, value FROM gap_metrics WHERE encoder = ? AND video_source = ?"
+        " AND text_source = ? AND isfinite(value)",
+        _tag(coca.model, coca.weights),
+        statistics.fusion,
+        statistics.text_source,
+    )
+    return result._replace(metadata={**(result.metadata or {}), **dict(main.iter_rows())})
+
+
+@whole_asset("gap_report", group="gap", kinds={"html", "matplotlib"})
+def gap_report(
+    context: dg.AssetExecutionContext,
+    config: WholeConfig,
+    warehouse: WarehouseResource,
+    sources: Sources,
+    coca: CocaModel,
+    captioning: Captioning,
+    summarizer: SummarizerModel,
+    sampling: FrameSampling,
+    statistics: GapStatistics,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The gap report: one HTML page with the verdict, the scorecard and the figures.
+
+    The page and its numbers as JSON are in the folder `report` of the data folder; the picture
+    below is its preview.
+    """
+    store = warehouse.open()
+    directory = Path(sources.report)
+
+    def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
+        inputs = read_report_inputs(
+            store,
+            plan=gap_plan(coca, statistics),
+            projections=ProjectionModel.load(projection_file(sources)),
+            profile=sources.profile,
+            expects_controls=statistics.untrained_seeds > 0,
+            facts={
+                "Videos folder": sources.videos,
+                "CoCa": _tag(coca.model, coca.weights),
+                "Caption weights": captioning.weights or "the same",
+                "Caption decoding": captioning.mode,
+                "Summaries by": _tag(summarizer.model, summarizer.revision),
+                "Sampling": " ".join(
+                    str(value).replace("_", " ")
+                    for value in sampling.sampling.model_dump().values()
+                ),
+            },
+        )
+        write_report(inputs, directory)
+        return {}, {"videos": len(inputs.video_ids), "warnings": len(inputs.warnings)}
+
+    files = report_files(directory)
+
+    def made() -> bool:
+        return all(file.exists() for file in files)
+
+    result = materialize_whole(
+        context, "gap_report", compute, warehouse=store, config=config, made=made
+    )
+    preview = base64.b64encode(files.preview_png.read_bytes()).decode()
+    shown: dict[str, Any] = {
+        "report": dg.MetadataValue.url(files.html.absolute().as_uri()),
+        "report file": dg.MetadataValue.path(files.html),
+        "preview": dg.MetadataValue.md(f"![preview](data:image/png;base64,{preview})"),
+    }
+    return result._replace(metadata={**(result.metadata or {}), **shown})
+
+
+def gap_plan(coca: CocaModel, statistics: GapStatistics) -> MetricPlan:
+    """What `gap_metrics` compares; the encoder's name tells models apart in its rows."""
+    return MetricPlan(
+        encoder=_tag(coca.model, coca.weights),
+        video=statistics.fusion,
+        text=statistics.text_source,
+        logit_scale=coca.logit_scale(),
+        bootstraps=statistics.bootstraps,
+        permutations=statistics.permutations,
+        seed=statistics.seed,
+    )
+
+
+def _tag(model: str, weights: str | None) -> str:
+    """A model's name, without the machine's path where it is one of the embedded folders."""
+    name = f"embedded {Path(model).name}" if str(MODELS) in model else model
+    return f"{name} {weights}" if weights else name

@@ -1,0 +1,49 @@
+"""Assembles the code location; tests and the command line call it as Dagster does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from gap_assets.dagster import checks, executors, jobs, partitions, resources, sensors
+from gap_assets.dagster.assets import captions, embeddings, frames, gap, projections, sources
+from gap_assets.settings import Settings
+
+all_assets: list[dg.AssetsDefinition] = [
+    sources.videos,
+    sources.reference_captions,
+    frames.described_frames,
+    captions.filtered_captions,
+    captions.video_summaries,
+    embeddings.video_embeddings,
+    embeddings.text_embeddings,
+    projections.projection_model,
+    projections.projections,
+    gap.untrained_embeddings,
+    gap.gap_metrics,
+    gap.gap_report,
+]
+
+
+def build_definitions(
+    settings: Settings | None = None, *, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """The assets, checks, jobs, sensors and resources of one data folder.
+
+    Args:
+        settings: The data folder's settings; by default those of `GAP_DATA`.
+        resource_overrides: Resources that take the place of the settings' own, by key.
+    """
+    settings = settings or Settings()
+    policy = partitions.backfill_policy(settings.videos_per_run)
+    return dg.Definitions(
+        assets=[
+            asset.with_attributes(backfill_policy=policy) if asset.partitions_def else asset
+            for asset in all_assets
+        ],
+        asset_checks=[checks.checks],
+        jobs=jobs.all_jobs(settings),
+        sensors=sensors.all_sensors,
+        resources={**resources.default_resources(settings), **(resource_overrides or {})},
+        executor=executors.choose_executor(settings),
+    )

@@ -1,0 +1,159 @@
+"""Asset checks over the whole warehouse. Each reads rows and counts what is wrong with them.
+
+They are unpartitioned: a check of a range run is stored once for the run, not once per video.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from gap_assets.dagster.executors import needs
+from gap_assets.dagster.resources import WarehouseResource
+from gap_assets.dagster.specs import preview
+from gap_assets.graph import STEPS
+from gap_assets.summaries.support import MOSTLY
+
+UNIT_NORM_TOLERANCE = 1e-3
+IDENTITY_TOLERANCE = 1e-5
+
+KEYS = {
+    "frames": "video_id, frame_index",
+    "frame_captions": "video_id, frame_index",
+    "frame_embeddings": "video_id, frame_index",
+    "filtered_captions": "video_id, rank",
+    "video_summaries": "video_id",
+    "video_embeddings": "video_id, fusion",
+    "text_embeddings": "video_id, source",
+    "projections": "video_id, modality, method",
+}
+
+
+def _check(asset: str, name: str, description: str, query: str) -> tuple[dg.AssetCheckSpec, str]:
+    """A check that passes when the query finds no rows."""
+    return dg.AssetCheckSpec(name, asset=asset, description=description), query
+
+
+readable = _check(
+    "videos",
+    "readable",
+    "Every video can be read; the others are listed with the reason.",
+    "SELECT video_id, path, status, error FROM videos WHERE status <> 'ok' ORDER BY video_id",
+)
+
+unit_norms = [
+    _check(
+        asset,
+        "unit_norms",
+        f"Every embedding has length 1 to within {UNIT_NORM_TOLERANCE}.",
+        # A NaN compares greater than everything in DuckDB, so it is found too.
+        f"SELECT video_id, sqrt(list_inner_product(embedding, embedding)) AS norm FROM {asset}"
+        f" WHERE abs(norm - 1) > {UNIT_NORM_TOLERANCE}",
+    )
+    for asset in ("frame_embeddings", "text_embeddings")
+]
+
+failures = [
+    _check(
+        asset,
+        "no_failures",
+        "No video failed; those that did are listed with the reason.",
+        f"SELECT video_id, error_type, error FROM failures WHERE asset = '{asset}'",
+    )
+    for asset, step in STEPS.items()
+    if step.upstream and step.per_video
+]
+
+# One transaction writes rows and ledger, so a difference means that someone else wrote.
+rows_as_recorded = [
+    _check(
+        asset,
+        "rows_as_recorded",
+        f"Each video has the rows that the ledger says, all of different ({key}).",
+        "SELECT video_id, n_rows AS recorded, coalesce(n, 0) AS found,"
+        " coalesce(different, 0) AS different FROM materializations"
+        f" LEFT JOIN (SELECT video_id, count(*) AS n, count(DISTINCT ({key})) AS different"
+        f" FROM {asset} GROUP BY video_id) USING (video_id)"
+        f" WHERE asset = '{asset}' AND (recorded <> found OR found <> different)",
+    )
+    for asset, key in KEYS.items()
+]
+
+frames_agree = [
+    _check(
+        asset,
+        "one_row_per_frame",
+        "Each frame of a video that is materialized here has one row.",
+        "SELECT video_id, f.n_rows AS frames, c.n_rows AS rows"
+        " FROM materializations f JOIN materializations c USING (video_id)"
+        f" WHERE f.asset = 'frames' AND c.asset = '{asset}' AND frames <> rows",
+    )
+    for asset in ("frame_captions", "frame_embeddings")
+]
+
+# Frames of one sampling, captions of one model: a mean over two kinds would be of neither. The
+# newest settings are those of the last commit: a clock may be set back, a row's number is not.
+one_configuration = [
+    _check(
+        asset,
+        "one_configuration",
+        "All rows were made by the newest settings; videos that were not are listed.",
+        "SELECT video_id, settings FROM materializations"
+        f" WHERE asset = '{asset}' AND settings <> (SELECT arg_max(settings, rowid)"
+        f" FROM materializations WHERE asset = '{asset}')",
+    )
+    for asset in KEYS
+]
+
+summaries_supported = _check(
+    "video_summaries",
+    "summaries_supported",
+    f"Every summary ended by itself, is the model's own, and has at most {MOSTLY:.0%} of its"
+    " content words from nowhere; the others are listed, the worst first.",
+    "SELECT video_id, summary, unsupported, ended, fallback FROM video_summaries"
+    f" WHERE fallback IS NOT NULL OR unsupported > {MOSTLY} OR NOT ended"
+    " ORDER BY fallback IS NULL, unsupported DESC, video_id",
+)
+
+gap_identity = _check(
+    "gap_metrics",
+    "gap_identity",
+    "The squared gap equals the two cones less twice the mismatched cosine, as it must.",
+    "WITH m AS (PIVOT gap_metrics ON metric IN ('centroid_gap_debiased', 'cone_video',"
+    " 'cone_text', 'mismatched_cosine') USING first(value)"
+    " GROUP BY encoder, video_source, text_source)"
+    " SELECT * FROM m WHERE abs(greatest(cone_video + cone_text - 2 * mismatched_cosine, 0)"
+    f" - centroid_gap_debiased ** 2) > {IDENTITY_TOLERANCE}",
+)
+
+CHECKS = [
+    readable,
+    *unit_norms,
+    *failures,
+    *rows_as_recorded,
+    *frames_agree,
+    *one_configuration,
+    summaries_supported,
+    gap_identity,
+]
+QUERIES = {spec.key: query for spec, query in CHECKS}
+
+
+@dg.multi_asset_check(specs=[spec for spec, _ in CHECKS], can_subset=True, op_tags=needs(gpu=False))
+def checks(
+    context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+) -> Iterator[dg.AssetCheckResult]:
+    """Those of the checked assets that the run makes: one step, which on a cluster is a process."""
+    store = warehouse.open()
+    for key in sorted(context.selected_asset_check_keys):
+        found = store.read_embeddings(QUERIES[key])
+        metadata: dict[str, Any] = {"found": len(found)}
+        if len(found):
+            metadata["rows"] = preview(found, found.columns)
+        yield dg.AssetCheckResult(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=found.is_empty(),
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata=metadata,
+        )

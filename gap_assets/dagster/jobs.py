@@ -1,0 +1,40 @@
+"""Jobs: the three stretches of the graph that people run as one.
+
+The checks look at whole tables, so the job that runs once per some videos leaves them to the one
+that runs once for all.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from gap_assets.graph import CONTROLS, ROOTS, STEPS
+from gap_assets.settings import Settings
+
+# A projection belongs to one video, but needs the model that is fitted on all of them.
+OF_ALL_VIDEOS = [asset for asset, s in STEPS.items() if not s.per_video or asset == "projections"]
+PER_VIDEO = [asset for asset in STEPS if asset not in (*ROOTS, *OF_ALL_VIDEOS)]
+
+catalogue = dg.define_asset_job(
+    "catalogue",
+    selection=dg.AssetSelection.assets(*ROOTS),
+    description="Reads the videos folder and the captions file; adds new videos as partitions.",
+)
+
+per_video = dg.define_asset_job(
+    "per_video",
+    selection=dg.AssetSelection.assets(*PER_VIDEO).without_checks(),
+    description="Everything that is made for each video by itself.",
+)
+
+
+def all_jobs(settings: Settings) -> list[Any]:
+    """The jobs of a data folder; the controls are part of one unless they are left for later."""
+    of_all = [asset for asset in OF_ALL_VIDEOS if settings.controls or asset != CONTROLS]
+    projections_and_report = dg.define_asset_job(
+        "projections_and_report",
+        selection=dg.AssetSelection.assets(*of_all) | dg.AssetSelection.all_asset_checks(),
+        description="What needs all videos: projections, untrained controls (unless the setting"
+        " `controls` leaves them for later), metrics, report, checks.",
+    )
+    return [catalogue, per_video, projections_and_report]

@@ -1,0 +1,42 @@
+"""The models of a run: checked and fetched before its first video is decoded."""
+
+import dagster as dg
+
+from gap_assets.dagster.resources import Captioning, CocaModel, SummarizerModel
+from gap_assets.pipeline.model_check import check_models, download_bytes, fetch_models
+
+WITH_COCA = {"frame_captions", "frame_embeddings", "filtered_captions", "text_embeddings"}
+WITH_SUMMARIZER = {"video_summaries"}
+
+
+def check_models_of_run(
+    context: dg.AssetExecutionContext,
+    coca: CocaModel,
+    captioning: Captioning,
+    summarizer: SummarizerModel,
+) -> None:
+    """Refuses a run whose models cannot run here, and downloads those that are missing.
+
+    Args:
+        context: The run; the assets that it makes tell which models it needs.
+        coca: The embedding CoCa.
+        captioning: May name other weights.
+        summarizer: The language model.
+
+    Raises:
+        dagster.Failure: With what is wrong and what to do, as one sentence.
+    """
+    made = {key.to_user_string() for key in context.job_def.asset_layer.selected_asset_keys}
+    if not made & (WITH_COCA | WITH_SUMMARIZER):
+        return
+    asked = summarizer if made & WITH_SUMMARIZER else None
+    try:
+        models = check_models(coca=coca, captioning=captioning, summarizer=asked)
+        for model in models:
+            doing = "found" if model.here else "downloading"
+            context.log.info(f"{model.role}: {doing} {model.name}, {model.bytes / 1e9:.2f} GB")
+        if download_bytes(models):
+            fetch_models(coca=coca, captioning=captioning, summarizer=asked)
+            check_models(coca=coca, captioning=captioning, summarizer=asked)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error

@@ -1,0 +1,150 @@
+"""How a run goes through its videos: skip what is current, compute a chunk, commit it, go on.
+
+A chunk is written while the next is computed. A kill loses the chunks in hand, and none that is
+committed. A video that fails becomes a row of `failures` and its neighbours go on; only broken
+infrastructure raises. Chunks and stages are `gap_assets.pipeline.stages`'s business, what Dagster
+is told of a run is `run_metadata`'s.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import dagster as dg
+
+from gap_assets.dagster.resources import settings_in
+from gap_assets.dagster.run_metadata import add_partition_numbers
+from gap_assets.graph import STEPS
+from gap_assets.pipeline.stages import (
+    Compute,
+    Finish,
+    Stage,
+    Tally,
+    by_wanted_assets,
+    computed_stages,
+    left_out,
+    started_chunks,
+)
+from gap_assets.progress import report_progress
+from gap_assets.warehouse.ledger import Plan, plan
+from gap_assets.warehouse.store import Warehouse
+
+
+class ChunkConfig(dg.Config):
+    """How a run works off its videos; nothing here changes a result."""
+
+    recompute: bool = False
+    videos_per_chunk: int = 64
+
+
+def materialize_videos(
+    context: dg.AssetExecutionContext,
+    asset: str,
+    compute: Compute,
+    *,
+    warehouse: Warehouse,
+    config: ChunkConfig,
+    unit: str,
+    load: Callable[[], object] = lambda: None,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Materialises a per-video asset that one computation makes; see `materialize_stages`."""
+
+    def start(videos: list[str], wanted: Sequence[str]) -> Finish:
+        return lambda _: compute(videos, wanted)
+
+    stage = Stage(assets=[asset], start=start, load=load)
+    [result] = materialize_stages(context, [stage], warehouse=warehouse, config=config, unit=unit)
+    return result
+
+
+def materialize_stages(
+    context: dg.AssetExecutionContext,
+    stages: Sequence[Stage],
+    *,
+    warehouse: Warehouse,
+    config: ChunkConfig,
+    unit: str,
+    prepare: Callable[[], object] = lambda: None,
+) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """Materialises per-video assets for the run's partitions, each chunk through all stages.
+
+    Args:
+        context: The run.
+        stages: The computations, in the order in which they need each other's rows.
+        warehouse: Where the rows go.
+        config: Chunk size, and whether current videos are done again.
+        unit: What the rows are called in the log and the metadata.
+        prepare: Called once before the first chunk, unless all is current.
+
+    Yields:
+        One result an asset, with its numbers.
+
+    Raises:
+        dagster.Failure: If videos lack inputs that no run has tried to make yet, or the run was
+            ended meanwhile by somebody else.
+    """
+    videos = list(context.partition_keys)
+    plans = plan(
+        warehouse,
+        {asset: settings_in(context, asset) for stage in stages for asset in stage.assets},
+        videos,
+        recompute=config.recompute,
+    )
+    groups = by_wanted_assets(plans)
+    tally = Tally(unit=unit, total=sum(len(group) for group in groups.values()))
+    if groups:
+        prepare()
+        _announce(plans, tally)
+    with ThreadPoolExecutor(1, thread_name_prefix="commit") as writer:
+        writing: Future[None] | None = None
+        for chunk in started_chunks(groups, stages, size=config.videos_per_chunk):
+            for write in computed_stages(
+                chunk, plans, warehouse, run_id=context.run_id, tally=tally
+            ):
+                with tally.timed("the warehouse"):
+                    if writing:
+                        writing.result()
+                    _require_in_progress(context)
+                    writing = writer.submit(write)
+            tally.done += len(chunk.videos)
+            wanted = [asset for _, assets in chunk.stages for asset in assets]
+            context.log.info(tally.progress(wanted))
+            for asset in wanted:
+                report_progress(asset, tally.done, tally.total)
+        if writing:
+            writing.result()
+    tally.finish(warehouse, [video for group in groups.values() for video in group])
+    if tally.done:
+        context.log.info(tally.summary())
+    for asset, asset_plan in plans.items():
+        numbers = add_partition_numbers(context, asset, videos, warehouse=warehouse)
+        blocked = set(asset_plan.blocked) - left_out(asset_plan, warehouse)
+        if blocked:
+            raise _waiting(asset, sorted(blocked))
+        skipped = {"videos skipped (current)": len(asset_plan.current)}
+        yield dg.MaterializeResult(
+            asset_key=asset, metadata={**numbers, **skipped, **tally.metadata()}
+        )
+
+
+def _announce(plans: Mapping[str, Plan], tally: Tally) -> None:
+    for asset in plans:
+        report_progress(asset, 0, tally.total)
+
+
+def _require_in_progress(context: dg.AssetExecutionContext) -> None:
+    """Refuses to commit for a run that is over, as when its worker died and left this step behind.
+
+    Another run may be making the same by now.
+    """
+    run = context.instance.get_run_by_id(context.run_id)
+    if not run or run.is_finished:
+        raise dg.Failure("The run was ended from outside; start another.", allow_retries=False)
+
+
+def _waiting(asset: str, videos: list[str]) -> dg.Failure:
+    upstream = " and ".join(STEPS[asset].upstream)
+    some = ", ".join(videos[:5]) + (" …" if len(videos) > 5 else "")
+    return dg.Failure(
+        f"{asset} needs {upstream} of {len(videos)} videos first ({some}); materialize those.",
+        allow_retries=False,
+    )

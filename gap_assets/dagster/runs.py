@@ -1,0 +1,119 @@
+"""Runs of the whole graph in this process, on a data folder's real Dagster instance.
+
+They are the runs that a backfill from the UI is cut into: the same jobs, the same ranges of
+partitions, visible in the UI afterwards. What runs in them is defined in
+`gap_assets.dagster.build`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+
+import dagster as dg
+
+from gap_assets.dagster.build import build_definitions
+from gap_assets.dagster.jobs import PER_VIDEO
+from gap_assets.dagster.partitions import videos_partitions
+from gap_assets.files import disk_full_as_one_sentence, write_atomically
+from gap_assets.pipeline.status import current_status
+from gap_assets.settings import Settings
+
+# What a run logs to the console; the instance keeps all of it.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+# Data folders keep their own `dagster.yaml`; those of version 0.1.0 name the launcher's old place.
+OLD_LAUNCHER = re.compile(r"\bgap_assets\.launcher\b")
+LAUNCHER = "gap_assets.dagster.launcher"
+
+
+class RunFailedError(Exception):
+    """A run did not succeed; the message is the reason that its step gave."""
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The data folder's Dagster instance; a new one gets the setting `deploy`'s configuration."""
+    home = settings.dagster_home
+    config = home / "dagster.yaml"
+    if not config.exists():
+        template = files("gap_assets") / "deploy" / settings.deploy / "dagster.yaml"
+        write_atomically(config, template.read_bytes())
+    elif OLD_LAUNCHER.search(text := config.read_text(encoding="utf-8")):
+        write_atomically(config, OLD_LAUNCHER.sub(LAUNCHER, text).encode())
+    return dg.DagsterInstance.from_config(str(home))
+
+
+def dagster_variables(settings: Settings) -> dict[str, str]:
+    """The environment in which Dagster's own commands serve the data folder."""
+    return {
+        "GAP_DATA": str(settings.data),
+        "DAGSTER_HOME": str(settings.dagster_home),
+        # A backfill waits while the code location cannot be loaded; by default it fails.
+        "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1",
+    }
+
+
+def run_everything(settings: Settings) -> None:
+    """Reads the folder, materialises what is not current for its videos, and makes the report.
+
+    Raises:
+        RunFailedError: If a step failed. Videos that failed are rows of `failures` instead.
+        DiskFullError: If there is no space left for what Dagster writes.
+    """
+    definitions = build_definitions(settings)
+    with disk_full_as_one_sentence(settings.data), open_instance(settings) as instance:
+
+        def execute(job: str, tags: dict[str, str] | None = None) -> None:
+            result = definitions.resolve_job_def(job).execute_in_process(
+                run_config=QUIET, instance=instance, tags=tags, raise_on_error=False
+            )
+            if not result.success:
+                raise RunFailedError(_reason(result))
+
+        execute("catalogue")
+        assert videos_partitions.name
+        keys = list(instance.get_dynamic_partitions(videos_partitions.name))
+        stale = current_status(settings).videos_to_do(PER_VIDEO)
+        for first, last in ranges_with(keys, stale, size=settings.videos_per_run):
+            execute("per_video", range_tags(first, last))
+        if current_status(settings).outdated or not (settings.report / "report.html").exists():
+            execute("projections_and_report", range_tags(keys[0], keys[-1]))
+
+
+def ranges_with(keys: Sequence[str], wanted: set[str], *, size: int) -> Iterator[tuple[str, str]]:
+    """Cuts the partitions into ranges of at most `size` keys that hold all the wanted ones.
+
+    Args:
+        keys: All partitions, in their order.
+        wanted: Those that need a run.
+        size: Keys per range.
+
+    Yields:
+        The first and the last wanted key of each stretch of `size` keys that has any.
+    """
+    for start in range(0, len(keys), size):
+        stretch = [key for key in keys[start : start + size] if key in wanted]
+        if stretch:
+            yield stretch[0], stretch[-1]
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """The tags by which a run takes the partitions from one to another, both included."""
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    """The first step's own words, without the stack that the UI shows."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return data.user_failure_data.description
+            error = data.error and (data.error.cause or data.error)
+            # Our own errors are sentences; of others the class is part of what they say.
+            said = re.sub(r"^gap_assets\.[\w.]+: ", "", error.message.strip()) if error else ""
+            return said or f"{event.step_key} failed."
+    return "The run failed before its first step."

@@ -1,0 +1,183 @@
+"""Rows of the warehouse's `gap_metrics`: which source is compared with which.
+
+`encoder` is the trained model or a control such as `untrained-0`; `video_source` and `text_source`
+name the two sides, also where videos are compared with videos, texts with texts (a gap without
+modalities) or controls with each other.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gap_assets.gap.metrics.interventions import MEASURES, UNSHIFTED, intervene, loss_landscape
+from gap_assets.gap.metrics.moments import closed_form
+from gap_assets.gap.metrics.resampling import bootstrap_weights
+from gap_assets.gap.pairs import MIN_PAIRS, AnyFloats, Pairs, check_pairs
+from gap_assets.gap.scorecard import Metric, scorecard, summarise
+
+MEAN = "mean"
+FRAMES = "frames"
+NOISE = "noise"
+MATRIX_BOOTSTRAPS = 200  # for the many pairs beside the main ones
+RAW_METRICS = (  # what keeps its meaning for vectors shorter than 1
+    "centroid_gap",
+    "centroid_gap_debiased",
+    "cone_video",
+    "cone_text",
+    "paired_cosine",
+    "mismatched_cosine",
+)
+
+
+@dataclass(frozen=True)
+class SourceVectors:
+    """Embeddings of the same N videos by one encoder, each (N, D); a missing row is all NaN.
+
+    Attributes:
+        videos: Fusion to embeddings as fused. From the raw means, `mean`, follows `frames`:
+            without re-normalising, centroid and cone of the means are those of single frames.
+        texts: Text source to embeddings.
+    """
+
+    videos: Mapping[str, AnyFloats]
+    texts: Mapping[str, AnyFloats]
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One row of `gap_metrics`."""
+
+    encoder: str
+    video_source: str
+    text_source: str
+    metric: str
+    value: float
+    ci_low: float | None
+    ci_high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class MetricPlan:
+    """What to compare how thoroughly.
+
+    Attributes:
+        video: Fusion of the main pair; compared with every text by the full scorecard.
+        text: Text source of the main pair, which also gets the interventions.
+        encoder: Name of the trained model.
+        logit_scale: The model's own inverse temperature.
+        bootstraps: Replicates for the full scorecards; at most 200 elsewhere.
+        permutations: Sign flips for the full scorecards.
+        seed: Of all of it.
+    """
+
+    encoder: str
+    video: str = MEAN
+    text: str = "summary"
+    logit_scale: float = 100.0
+    bootstraps: int = 1000
+    permutations: int = 999
+    seed: int = 0
+
+
+def metric_rows(
+    trained: SourceVectors, plan: MetricPlan, controls: Mapping[str, SourceVectors] | None = None
+) -> Iterator[MetricRow]:
+    """All rows of a warehouse: main pair, text ladder, fusions, source matrix, controls.
+
+    Args:
+        trained: The model under study.
+        plan: The main pair and the resampling.
+        controls: Name (`untrained-0`) to the same videos and texts by that network. A video source
+            `noise` holds embeddings of noise pictures, any number of rows.
+
+    Raises:
+        GapInputError: A pair of sources cannot be measured (`check_pairs`). Pairs other than the
+            main one that have fewer than three common videos are left out.
+    """
+    video = trained.videos[plan.video]
+    for name, text in trained.texts.items():
+        present = both_present(video, text)
+        if name == plan.text or present.sum() >= MIN_PAIRS:
+            found = scorecard(
+                video[present],
+                text[present],
+                seed=plan.seed,
+                bootstraps=plan.bootstraps,
+                permutations=plan.permutations,
+            )
+            if name == plan.text:
+                found += _tampered(check_pairs(video[present], text[present]), plan)
+            yield from _rows(plan.encoder, plan.video, name, found)
+            if MEAN in trained.videos:
+                raw = _closed_form(trained.videos[MEAN], text, plan, normalise=False)
+                yield from _rows(plan.encoder, FRAMES, name, raw)
+    everything = {**trained.videos, **trained.texts}
+    for (first, one), (second, other) in combinations(everything.items(), 2):
+        if first != plan.video or second not in trained.texts:  # those have a full scorecard
+            yield from _rows(plan.encoder, first, second, _closed_form(one, other, plan))
+    yield from _control_rows(controls or {}, plan)
+
+
+def both_present(first: AnyFloats, second: AnyFloats) -> NDArray[np.bool_]:
+    """(N,) whether neither of two arrays (N, D) lacks the row; a lacking row is all NaN."""
+    return np.asarray(~(np.isnan(first).all(axis=1) | np.isnan(second).all(axis=1)))
+
+
+def _rows(
+    encoder: str, video_source: str, text_source: str, found: Iterable[Metric]
+) -> Iterator[MetricRow]:
+    for metric in found:
+        yield MetricRow(encoder, video_source, text_source, *astuple(metric))
+
+
+def _tampered(pairs: Pairs, plan: MetricPlan) -> Iterator[Metric]:
+    landscape = loss_landscape(pairs, logit_scale=plan.logit_scale)
+    for scale, losses, shift in zip(
+        landscape.inverse_temperatures, landscape.losses, landscape.best_shifts(), strict=True
+    ):
+        loss = float(losses[UNSHIFTED])
+        yield Metric(f"contrastive_loss_at_{scale:g}", loss, None, None, len(pairs))
+        yield Metric(f"best_shift_at_{scale:g}", float(shift), None, None, len(pairs))
+    for outcome in intervene(pairs, seed=plan.seed):
+        for name in MEASURES:
+            metric = f"{name}_after_{outcome.kind}_{outcome.amount:g}"
+            yield Metric(metric, getattr(outcome, name), None, None, outcome.n)
+
+
+def _closed_form(
+    first: AnyFloats, second: AnyFloats, plan: MetricPlan, *, normalise: bool = True
+) -> list[Metric]:
+    """The closed-form family of the common rows; [] for fewer than three."""
+    present = both_present(first, second)
+    if present.sum() < MIN_PAIRS:
+        return []
+    pairs = check_pairs(first[present], second[present])
+    video = pairs.video if normalise else first[present].astype(np.float64)
+    weights = bootstrap_weights(
+        len(pairs), bootstraps=min(plan.bootstraps, MATRIX_BOOTSTRAPS), seed=plan.seed
+    )
+    found = summarise(closed_form(video, pairs.text, weights=weights), len(pairs))
+    return [metric for metric in found if normalise or metric.name in RAW_METRICS]
+
+
+def _control_rows(controls: Mapping[str, SourceVectors], plan: MetricPlan) -> Iterator[MetricRow]:
+    # Those of the few videos that the controls see may all lack this text.
+    controls = {name: control for name, control in controls.items() if plan.text in control.texts}
+    for encoder, control in controls.items():
+        found = _closed_form(control.videos[plan.video], control.texts[plan.text], plan)
+        yield from _rows(encoder, plan.video, plan.text, found)
+        if NOISE in control.videos:
+            found = _closed_form(control.videos[NOISE], control.videos[NOISE], plan)
+            cone = [metric for metric in found if metric.name == "cone_video"]
+            yield from _rows(encoder, NOISE, NOISE, cone)
+    for (first, one), (second, other) in combinations(controls.items(), 2):
+        for source, rows, others in (
+            (plan.video, one.videos[plan.video], other.videos[plan.video]),
+            (plan.text, one.texts[plan.text], other.texts[plan.text]),
+        ):
+            found = _closed_form(rows, others, plan)
+            yield from _rows(f"{first} × {second}", source, source, found)

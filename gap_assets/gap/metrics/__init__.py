@@ -1,0 +1,1 @@
+"""The measures of the gap and the cone, one family a module."""

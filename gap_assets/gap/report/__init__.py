@@ -1,0 +1,1 @@
+"""The report: verdict, figures, pages, and the comparison of two reports."""

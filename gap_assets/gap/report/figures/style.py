@@ -1,0 +1,101 @@
+"""What all figures share: colours, sizes, axes, what they are drawn from and what becomes of them.
+
+Only the report's writer imports the figures, and only to draw: matplotlib is loaded with them.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib import rc_context  # noqa: TID253
+from matplotlib.axes import Axes  # noqa: TID253
+from matplotlib.figure import Figure  # noqa: TID253
+
+from gap_assets.gap.metric_rows import SourceVectors
+from gap_assets.gap.metrics.pairwise import Comparisons
+from gap_assets.gap.metrics.spectra import Shapes
+from gap_assets.gap.pairs import FloatArray, Pairs
+from gap_assets.gap.projections import ProjectionModel
+from gap_assets.gap.report.pages import data_uri, words
+from gap_assets.gap.report.verdict import Numbers
+
+# Red for video and blue for text as in the paper, in shades that differ in lightness as well.
+VIDEO = "#c8322b"
+TEXT = "#1f5fa8"
+PAIRED = "#1a1a1a"
+MISMATCHED = "#8a8a8a"
+ACCENT = "#b07a00"
+MUTED = "#5f6670"
+LINE = "#b8bcc2"
+PANEL = (4.6, 3.5)
+WIDE = (8.2, 3.6)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the figures are drawn from."""
+
+    pairs: Pairs  # of the main sources
+    comparisons: Comparisons
+    shapes: Shapes
+    numbers: Numbers
+    projections: ProjectionModel  # fitted on these or earlier videos
+    points: Mapping[str, FloatArray]  # method to coordinates (2N, 2) of the pairs, videos first
+    sources: SourceVectors  # the trained network's embeddings
+
+
+Exhibit = dict[str, Any]  # what the page's template reads of a figure
+
+
+def exhibit(key: str, panels: Mapping[str, Figure], **numbers: object) -> Exhibit:
+    """The panels by their alternative text, with the words of `templates/figures.toml`.
+
+    `wide` are those too wide to be legible at the width of a phone.
+    """
+    entry = words("figures")[key]
+    return {
+        "title": entry["title"],
+        "caption": entry["caption"].format(**numbers),
+        "panels": {alt: data_uri(svg(panel), "image/svg+xml") for alt, panel in panels.items()},
+        "wide": any(panel.get_figwidth() > PANEL[0] for panel in panels.values()),
+    }
+
+
+def panel(size: tuple[float, float] = PANEL) -> tuple[Figure, Axes]:
+    """A figure with one plain axes: no box, light grid."""
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, plain(figure.subplots())
+
+
+def plain(axes: Axes, *, grid: bool = True) -> Axes:
+    """Takes away the box and sets a light grid behind the data."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(LINE)
+    axes.tick_params(color=LINE, labelcolor="#3a3f45", labelsize=9)
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(color="#eceef1", linewidth=0.8)
+    return axes
+
+
+def logarithmic(axes: Axes) -> None:
+    """Counts 1, 10, 100 on a logarithmic x axis, written out."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+
+
+def legend_above(figure: Figure, axes: Axes, *, ncols: int = 4, **options: Any) -> None:
+    """The legend above the picture, where it hides nothing; each label once."""
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    look = {"frameon": False, "fontsize": 9, "loc": "outside upper center", "ncols": ncols}
+    figure.legend(list(unique.values()), list(unique), **(look | options))
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as SVG, the same bytes each time; clouds of points inside are pixels."""
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "gap_assets"}):
+        figure.savefig(buffer, format="svg", dpi=200, metadata={"Date": None})
+    return buffer.getvalue()

@@ -1,0 +1,189 @@
+"""The gap report: one self-contained HTML page, its numbers as JSON, and a small preview picture.
+
+Nothing is decided here: numbers come from `gap_metrics` rows, sentences from `verdict`, figures
+from `exhibits`.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gap_assets.files import write_atomically
+from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors, both_present
+from gap_assets.gap.metrics.pairwise import compare_all
+from gap_assets.gap.metrics.spectra import shapes
+from gap_assets.gap.pairs import Pairs, check_pairs
+from gap_assets.gap.projections import ProjectionModel
+from gap_assets.gap.report.pages import data_uri, render, words
+from gap_assets.gap.report.verdict import (
+    Numbers,
+    mean_and_spread,
+    number,
+    readings,
+    verdict,
+    with_interval,
+)
+from gap_assets.gap.summaries import MarkedSummary, section
+
+GALLERY = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportInputs:
+    """Everything on the page.
+
+    Attributes:
+        title: Heading.
+        facts: What was measured: data set, profile, model tags, settings; in this order.
+        video_ids: N names, in the order of the sources' rows.
+        sources: The trained network's embeddings, rows as `video_ids`.
+        plan: The main pair, as given to `metric_rows`.
+        rows: The content of `gap_metrics`.
+        projections: The fitted model.
+        texts: Text source to video to its text, for the gallery.
+        thumbnail: A video's picture as JPEG, or None.
+        warnings: What a reader must know first (such as a network that does not know these videos).
+        summaries: The language model's, with how far they can be trusted; the section is left out
+            without any.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    video_ids: Sequence[str]
+    sources: SourceVectors
+    plan: MetricPlan
+    rows: Sequence[MetricRow]
+    projections: ProjectionModel
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    thumbnail: Callable[[str], bytes | None] = lambda _: None
+    warnings: Sequence[str] = ()
+    summaries: Sequence[MarkedSummary] = ()
+
+
+class ReportFiles(NamedTuple):
+    """Where the report lies."""
+
+    html: Path
+    json: Path
+    preview_png: Path
+
+
+def report_files(directory: Path) -> ReportFiles:
+    """The files of the report in a folder, written or not."""
+    return ReportFiles(
+        *(directory / name for name in ("report.html", "report.json", "preview.png"))
+    )
+
+
+def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
+    """Writes `report.html`, `report.json` and `preview.png`.
+
+    Raises:
+        GapInputError: The main pair of sources cannot be measured.
+    """
+    from gap_assets.gap.report.figures import exhibits
+    from gap_assets.gap.report.figures.clouds import preview
+    from gap_assets.gap.report.figures.style import Material
+
+    plan, numbers = inputs.plan, Numbers(inputs.rows, inputs.plan)
+    video, text = inputs.sources.videos[plan.video], inputs.sources.texts[plan.text]
+    present = both_present(video, text)
+    pairs = check_pairs(video[present], text[present])
+    given = Material(
+        pairs=pairs,
+        comparisons=compare_all(pairs),
+        shapes=shapes(pairs),
+        numbers=numbers,
+        projections=inputs.projections,
+        points=inputs.projections.place(pairs.video, pairs.text),
+        sources=inputs.sources,
+    )
+    said = {
+        "title": inputs.title,
+        "verdict": verdict(numbers),
+        "readings": readings(numbers),
+        "facts": {**inputs.facts, **_settings(plan, pairs)},
+        "warnings": [*inputs.warnings, *pairs.warnings, *_small(pairs)],
+    }
+    html = render(
+        "report.html.j2",
+        **said,
+        scorecard={
+            section: [_line(name, entry, numbers, len(pairs)) for name, entry in entries.items()]
+            for section, entries in words("scorecard").items()
+        },
+        n=len(pairs),
+        seeds=len(numbers.untrained("centroid_gap")),
+        untrained_n=numbers.untrained_pairs(),
+        exhibits=exhibits(given),
+        gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
+        summaries=section(inputs.summaries),
+        everything=[(row.metric, with_interval(row), row.n) for row in numbers.main()],
+    )
+    content = {**said, "plan": asdict(plan), "metrics": [asdict(row) for row in inputs.rows]}
+    as_json = json.dumps(content, indent=1, ensure_ascii=False).encode()
+    files = report_files(directory)
+    for path, data in zip(files, (html, as_json, preview(given)), strict=True):
+        write_atomically(path, data)
+    return files
+
+
+def _settings(plan: MetricPlan, pairs: Pairs) -> dict[str, str]:
+    n, dimensions = pairs.video.shape
+    return {
+        "Main pair": f"{n} videos ({plan.video}) with texts ({plan.text})",
+        "Dimensions": str(dimensions),
+        "Temperature": f"1/τ = {plan.logit_scale:g}",
+        "Resampling": f"{plan.bootstraps} bootstraps, {plan.permutations} flips, seed {plan.seed}",
+    }
+
+
+def _small(pairs: Pairs) -> Iterator[str]:
+    n, dimensions = pairs.video.shape
+    if n < 100:
+        yield (
+            f"{n} videos are few: read the intervals, not the digits, and expect d′, spectra and "
+            f"retrieval to change with more videos."
+        )
+    elif n < 2 * dimensions:
+        yield (
+            f"{n} videos in {dimensions} dimensions: spectra (directions used, IsoScore, overlap) "
+            "are biased; compare them at equal N only."
+        )
+
+
+def _line(name: str, entry: Mapping[str, Any], numbers: Numbers, n: int) -> dict[str, Any]:
+    """A row of the scorecard; without an effect it would be a number, a metric, or k / N."""
+    null = entry.get("null") or entry.get("chance_rank", 0) / n
+    null = numbers.value(null) if isinstance(null, str) else null
+    return {
+        **entry,
+        "value": with_interval(numbers.find(name), missing="needs more videos"),
+        "untrained": mean_and_spread(numbers.untrained(name)),
+        "null": number(null) if null else "",
+    }
+
+
+def _gallery(inputs: ReportInputs, rows: Any, paired: Any) -> dict[str, list[dict[str, Any]]]:
+    """The pairs with the largest and the smallest cosine (N,); `rows` are theirs in the inputs."""
+
+    def card(pair: int) -> dict[str, Any]:
+        video = inputs.video_ids[rows[pair]]
+        picture = inputs.thumbnail(video)
+        return {
+            "video_id": video,
+            "cosine": number(float(paired[pair])),
+            "picture": data_uri(picture, "image/jpeg") if picture else None,
+            "texts": {source: of[video] for source, of in inputs.texts.items() if video in of},
+        }
+
+    order = np.argsort(-paired, kind="stable")
+    count = min(GALLERY, len(order) // 2)
+    return {
+        "Closest pairs": [card(pair) for pair in order[:count]],
+        "Farthest pairs": [card(pair) for pair in order[::-1][:count]],
+    }

@@ -1,0 +1,98 @@
+"""The embeddings of all videos as aligned arrays, the way the gap statistics want them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from gap_assets.gap.metric_rows import NOISE, SourceVectors, both_present
+from gap_assets.gap.pairs import AnyFloats
+from gap_assets.parameters import GapStatistics
+from gap_assets.warehouse.store import Warehouse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """What is known of N videos by one encoder.
+
+    Attributes:
+        video_ids: The N videos that have a video embedding, sorted.
+        sources: Their embeddings; a text that a video lacks is a row of NaN.
+    """
+
+    video_ids: list[str]
+    sources: SourceVectors
+
+
+def read_corpus(warehouse: Warehouse, *, videos: list[str] | None = None) -> Corpus:
+    """Reads the embeddings by the trained model, of some videos or (None) of all."""
+    fused = warehouse.read_embeddings(
+        "SELECT video_id, fusion AS source, embedding FROM video_embeddings"
+        " WHERE ? OR video_id IN (FROM given)",
+        videos is None,
+        videos=videos or [],
+    )
+    texts = warehouse.read_embeddings(
+        "SELECT video_id, source, embedding FROM text_embeddings"
+        " WHERE ? OR video_id IN (FROM given)",
+        videos is None,
+        videos=videos or [],
+    )
+    return _aligned(fused, texts)
+
+
+def read_untrained(warehouse: Warehouse) -> dict[str, Corpus]:
+    """Reads the embeddings by networks with random weights, by their names."""
+    rows = warehouse.read_embeddings("SELECT * FROM untrained_embeddings ORDER BY encoder")
+    if rows.is_empty():
+        return {}
+    return {
+        str(encoder): _aligned(
+            part.filter(modality="video"), part.filter(modality="text"), part.filter(modality=NOISE)
+        )
+        for (encoder,), part in rows.partition_by("encoder", as_dict=True).items()
+    }
+
+
+def _aligned(
+    videos: pl.DataFrame, texts: pl.DataFrame, noise: pl.DataFrame | None = None
+) -> Corpus:
+    if videos.is_empty():
+        return Corpus(video_ids=[], sources=SourceVectors(videos={}, texts={}))
+    video_ids = sorted(set(videos["video_id"]))
+    by_source: dict[str, AnyFloats] = {**_matrices(videos, video_ids)}
+    if noise is not None and len(noise):
+        by_source[NOISE] = noise["embedding"].to_numpy()
+    return Corpus(
+        video_ids=video_ids,
+        sources=SourceVectors(videos=by_source, texts=_matrices(texts, video_ids)),
+    )
+
+
+def _matrices(rows: pl.DataFrame, video_ids: list[str]) -> Mapping[str, AnyFloats]:
+    if rows.is_empty():
+        return {}
+    position = {video: i for i, video in enumerate(video_ids)}
+    size = rows.schema["embedding"].shape[0]  # type: ignore[attr-defined]
+    matrices = {}
+    for (source,), part in rows.partition_by("source", as_dict=True, maintain_order=True).items():
+        part = part.filter(pl.col("video_id").is_in(video_ids))
+        matrix = np.full((len(video_ids), size), np.nan, dtype=np.float32)
+        matrix[[position[video] for video in part["video_id"]]] = part["embedding"].to_numpy()
+        matrices[str(source)] = matrix
+    return matrices
+
+
+def main_pair(
+    corpus: Corpus, statistics: GapStatistics
+) -> tuple[list[str], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The videos that have both sides of the main pair, and their embeddings."""
+    video = corpus.sources.videos.get(statistics.fusion)
+    text = corpus.sources.texts.get(statistics.text_source)
+    if video is None or text is None:
+        return [], np.empty((0, 1)), np.empty((0, 1))
+    present = both_present(video, text)
+    ids = [corpus.video_ids[i] for i in np.flatnonzero(present)]
+    return ids, video[present], text[present]

@@ -1,0 +1,137 @@
+"""From rows of frames and texts to rows of embeddings: one vector per video and fusion or source.
+
+A fusion makes one embedding of those of a video's frames. The models are `gap_assets.coca`'s; this
+is what the trained network and the untrained controls share.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from gap_assets.coca.model import Coca
+
+
+Embeddings = NDArray[np.float32]
+
+
+def mean(frames: Embeddings) -> Embeddings:
+    """The mean of the frames: what video retrieval does (CLIP4Clip, arXiv 2104.08860)."""
+    return np.asarray(frames.mean(axis=0, dtype=np.float64), dtype=np.float32)
+
+
+def medoid(frames: Embeddings) -> Embeddings:
+    """The frame closest to all others by mean cosine; of equals, to five decimals, the first."""
+    return np.asarray(frames[np.argmax((frames @ frames.mean(axis=0, dtype=np.float64)).round(5))])
+
+
+def maximum(frames: Embeddings) -> Embeddings:
+    """The largest value of each dimension."""
+    return np.asarray(frames.max(axis=0))
+
+
+def middle(frames: Embeddings) -> Embeddings:
+    """The frame in the middle of the video."""
+    return np.asarray(frames[len(frames) // 2])
+
+
+FUSIONS: dict[str, Callable[[Embeddings], Embeddings]] = {
+    "mean": mean,
+    "medoid": medoid,
+    "max": maximum,
+    "middle": middle,
+}
+"""Each takes the unit frame embeddings (n, D), n >= 1, in the order of the video, and gives (D,).
+
+The result is not normalised again: the norm of a mean says how alike the frames are.
+"""
+
+
+Vectors = NDArray[np.float32]
+
+# A text source is one text a video, or several whose unit embeddings are averaged as frames are.
+TEXTS = """
+    SELECT * FROM (
+        SELECT video_id, 'summary' AS source, summary AS text, 0 AS position FROM video_summaries
+        WHERE summary <> ''
+        UNION ALL SELECT video_id, 'captions', caption, frame_index FROM frame_captions
+        UNION ALL SELECT video_id, 'filtered', caption, rank FROM filtered_captions
+        UNION ALL SELECT video_id, 'reference', caption, 0 FROM reference_captions
+    ) WHERE video_id IN (FROM given) ORDER BY video_id, source, position
+"""
+
+
+def embedding_column(vectors: Vectors) -> pl.Series:
+    """A column of vectors from an array (n, D), for the type `FLOAT[D]`."""
+    return pl.Series("embedding", vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
+
+
+def fuse_frames(video_ids: pl.Series, embeddings: Vectors) -> pl.DataFrame:
+    """One row per video and fusion from the embeddings of its frames.
+
+    Args:
+        video_ids: The video of each frame; the frames of a video are in their order.
+        embeddings: (n, D) unit rows.
+
+    Returns:
+        Columns `video_id`, `fusion`, `embedding` (not normalised again), `norm`, `n_frames`.
+    """
+    keys, vectors = [], []
+    frames = video_ids.to_frame("video_id").with_row_index("row")
+    for (video,), rows in frames.group_by("video_id", maintain_order=True):
+        of_video = embeddings[rows["row"].to_numpy()]
+        for fusion, fuse in FUSIONS.items():
+            vectors.append(fuse(of_video))
+            keys.append((video, fusion, float(np.linalg.norm(vectors[-1])), len(of_video)))
+    if not keys:
+        return pl.DataFrame()
+    columns = {"video_id": pl.String, "fusion": pl.String, "norm": pl.Float64, "n_frames": pl.Int32}
+    rows = pl.DataFrame(keys, schema=columns, orient="row")
+    return rows.with_columns(embedding_column(np.stack(vectors)))
+
+
+def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
+    """One row per video and text source: the normalised mean of its texts' unit embeddings.
+
+    Args:
+        coca: The model.
+        texts: What the query `TEXTS` gives.
+
+    Returns:
+        Columns `video_id`, `source`, `embedding` (unit norm), `n_tokens` (of all its texts),
+        `truncated` (whether one of them did not fit) and `cosine_to_captions` (to the video's
+        embedding of the source `filtered`; null where it has none).
+    """
+    from gap_assets.coca.text import embed_texts
+
+    if texts.is_empty():
+        return pl.DataFrame()
+    distinct = texts["text"].unique(maintain_order=True)
+    embedded = embed_texts(coca, distinct.to_list())
+    row_of = {text: row for row, text in enumerate(distinct)}
+    keys, vectors = [], []
+    for (video, source), group in texts.group_by("video_id", "source", maintain_order=True):
+        rows = [row_of[text] for text in group["text"]]
+        mean = embedded.embeddings[rows].mean(axis=0, dtype=np.float64)
+        vectors.append(mean / np.linalg.norm(mean))
+        tokens, cut = embedded.n_tokens[rows].sum(), embedded.truncated[rows].any()
+        keys.append((video, source, int(tokens), bool(cut)))
+    columns = {
+        "video_id": pl.String,
+        "source": pl.String,
+        "n_tokens": pl.Int32,
+        "truncated": pl.Boolean,
+    }
+    keyed = pl.DataFrame(keys, schema=columns, orient="row")
+    of_captions = {
+        key[0]: vector for key, vector in zip(keys, vectors, strict=True) if key[1] == "filtered"
+    }
+    cosines = [
+        float(vector @ of_captions[key[0]]) if key[0] in of_captions else None
+        for key, vector in zip(keys, vectors, strict=True)
+    ]
+    keyed = keyed.with_columns(pl.Series("cosine_to_captions", cosines, dtype=pl.Float64))
+    return keyed.with_columns(embedding_column(np.stack(vectors).astype(np.float32)))

@@ -1,0 +1,111 @@
+"""What the gap report shows of a warehouse: metrics, embeddings, texts and thumbnails."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gap_assets.gap.metric_rows import MetricPlan, MetricRow
+from gap_assets.gap.projections import ProjectionModel
+from gap_assets.gap.report.report import ReportInputs
+from gap_assets.gap.summaries import MarkedSummary
+from gap_assets.pipeline.corpus import read_corpus
+from gap_assets.pipeline.embeddings import TEXTS
+from gap_assets.pipeline.familiarity import unfamiliar_videos
+from gap_assets.profiles import PROFILES, ProfileName
+from gap_assets.warehouse.store import Warehouse
+
+TITLE = "Modality gap and cone effect of videos and their captions"
+
+
+def read_report_inputs(
+    warehouse: Warehouse,
+    *,
+    plan: MetricPlan,
+    projections: ProjectionModel,
+    profile: ProfileName,
+    facts: Mapping[str, str],
+    expects_controls: bool = True,
+) -> ReportInputs:
+    """Collects the report's inputs from the warehouse.
+
+    Args:
+        warehouse: The warehouse.
+        plan: The main pair, as `gap_metrics` was made with.
+        projections: The fitted projections.
+        profile: The models' profile.
+        facts: Further lines for the head of the report.
+        expects_controls: Whether a report without untrained networks says so.
+    """
+    corpus = read_corpus(warehouse)
+    counts = warehouse.read(
+        "SELECT count(*) AS listed, count(*) FILTER (status = 'ok') AS ok,"
+        " count(*) FILTER (status = 'damaged') AS damaged,"
+        " count(*) FILTER (status = 'unreadable') AS unreadable FROM videos"
+    ).row(0, named=True)
+    texts: dict[str, dict[str, str]] = {}
+    # Not the captions of all frames: the filtered ones say the same on less paper.
+    shown = f"FROM ({TEXTS}) WHERE source <> 'captions' ORDER BY video_id, source, position"
+    for video, source, text, _ in warehouse.read(shown, videos=corpus.video_ids).iter_rows():
+        of_source = texts.setdefault(source, {})
+        of_source[video] = f"{of_source[video]} · {text}" if video in of_source else text
+
+    def thumbnail(video: str) -> bytes | None:
+        found = warehouse.read(
+            "SELECT image FROM frames WHERE video_id = ?"
+            " QUALIFY row_number() OVER (ORDER BY frame_index) = 1 + count(*) OVER () // 2",
+            video,
+        )
+        return found["image"][0] if len(found) else None
+
+    videos = "{listed} in the catalogue: {ok} whole, {damaged} damaged, {unreadable} unreadable"
+    return ReportInputs(
+        title=TITLE,
+        facts={"Videos": videos.format(**counts), "Profile": profile, **facts},
+        video_ids=corpus.video_ids,
+        sources=corpus.sources,
+        plan=plan,
+        rows=[MetricRow(*row) for row in warehouse.read("FROM gap_metrics").iter_rows()],
+        projections=projections,
+        texts=texts,
+        thumbnail=thumbnail,
+        warnings=[
+            *_warnings(warehouse, profile=profile),
+            *(_missing_controls(warehouse) if expects_controls else ()),
+        ],
+        summaries=[*_summaries(warehouse, corpus.video_ids)],
+    )
+
+
+def _summaries(warehouse: Warehouse, videos: Sequence[str]) -> Iterator[MarkedSummary]:
+    """The language model's summaries beside their captions; a video without captions has none."""
+    found = warehouse.read(
+        "SELECT s.video_id, summary AS text, captions, coalesce(ended, true) AS ended, unsupported,"
+        " cosine_to_captions AS cosine, fallback FROM video_summaries s"
+        " JOIN (SELECT video_id, list(caption ORDER BY rank) AS captions FROM filtered_captions"
+        " GROUP BY video_id) USING (video_id)"
+        " LEFT JOIN text_embeddings t ON t.video_id = s.video_id AND t.source = 'summary'"
+        " WHERE s.video_id IN (FROM given) AND summary <> '' ORDER BY s.video_id",
+        videos=videos,
+    )
+    for row in found.iter_rows(named=True):
+        yield MarkedSummary(**row)
+
+
+def _warnings(warehouse: Warehouse, *, profile: ProfileName) -> Iterator[str]:
+    """What a reader must know first."""
+    if unfamiliar := unfamiliar_videos(warehouse, PROFILES[profile]):
+        yield unfamiliar
+    cut = warehouse.read(
+        "SELECT source, count(*) AS n FROM text_embeddings WHERE truncated GROUP BY source"
+    )
+    for source, n in cut.sort("source").iter_rows():
+        yield f"{n} texts of the source {source} were longer than CoCa reads and were cut."
+
+
+def _missing_controls(warehouse: Warehouse) -> Iterator[str]:
+    found = warehouse.read(
+        "SELECT 1 FROM gap_metrics WHERE starts_with(encoder, 'untrained-') LIMIT 1"
+    )
+    if found.is_empty():
+        yield (
+            "The untrained controls are missing, so nothing here says how much of the gap was"
+            " there before training: `gap run --controls` makes them."
+        )

@@ -1,0 +1,94 @@
+import json
+
+import pytest
+
+from gap_assets.pipeline.reference_captions import CaptionsFileError, read_captions
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([{"video_id": "v", "caption": "A cat sits."}]),
+        '{"video_id": "v", "caption": "A cat sits."}\n\n{"video_id": "w", "caption": "x"}\n',
+        '{"video_id": "v", "caption": "A cat sits."}',
+        '\ufeff[{"video_id": "v", "caption": " A cat sits. "}]',
+        (
+            '{"video_id": "v", "caption": "A cat sits."}\r\n'
+            '{"video_id": "w", "caption": "x\u2028y\x85z"}'
+        ),
+    ],
+)
+def test_json_and_json_lines(tmp_path, text):
+    path = tmp_path / "captions.json"
+    path.write_text(text, encoding="utf-8")
+    first = read_captions(path).row(0, named=True)
+    assert (first["video_id"], first["caption"]) == ("v", "A cat sits.")
+    assert first["sentences"] == ["A cat sits."]
+
+
+def test_activitynets_own_layout(tmp_path):
+    path = tmp_path / "val_1.json"
+    entry = {"duration": 9.5, "timestamps": [[0, 4], [4, 9.5]], "sentences": ["One. ", " Two."]}
+    path.write_text(json.dumps({"v_abc": entry}))
+    row = read_captions(path).row(0, named=True)
+    assert row["caption"] == "One. Two."
+    assert row["timestamps"] == [[0.0, 4.0], [4.0, 9.5]]
+    assert (row["split"], row["dataset"]) == ("val_1", "ActivityNet Captions")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("no json", "neither JSON nor JSON lines"),
+        ("[1, 2]", "video_id"),
+        ("[" * 100_000, "neither JSON nor JSON lines"),
+        ('[{"caption": "nobody\'s"}]', "video_id"),
+        ('[{"video_id": "v", "caption": "  "}]', "text"),
+        ('{"v": 1}', "neither a list"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_a_reason(tmp_path, text, reason):
+    path = tmp_path / "captions.json"
+    path.write_text(text)
+    with pytest.raises(CaptionsFileError, match=reason):
+        read_captions(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(CaptionsFileError, match="cannot be read"):
+        read_captions(tmp_path / "nowhere.json")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "count"), [("train_modified", 10009), ("val_1", 4917), ("val_2", 4885)]
+)
+def test_activitynet_captions_itself(shared, name, count):
+    rows = read_captions(shared / "annotations" / "activitynet_captions" / f"{name}.json")
+    assert len(rows) == count
+    assert rows["caption"].str.len_chars().min() > 0
+
+
+def test_the_hubs_files_name_their_split_as_the_originals_do(tmp_path):
+    record = {"video_id": "v_abc", "video": "v_abc.mp4", "source": "ActivityNet_Captions"}
+    record |= {"caption": "One. Two.", "timestamps": [[0, 4]], "sentences": ["One. Two."]}
+    path = tmp_path / "activitynet_captions_val1.json"
+    path.write_text(json.dumps([record]))
+    row = read_captions(path).row(0, named=True)
+    assert (row["split"], row["dataset"]) == ("val_1", "ActivityNet Captions")
+
+
+def test_files_of_a_folder_belong_together_and_the_first_of_an_id_counts(tmp_path):
+    for name, ids in {"b.jsonl": ["v", "w"], "a.json": ["u", "v"], "notes.txt": ["x"]}.items():
+        lines = [json.dumps({"video_id": video, "caption": f"{video} of {name}"}) for video in ids]
+        (tmp_path / name).write_text("\n".join(lines))
+    assert dict(read_captions(tmp_path).select("video_id", "caption").iter_rows()) == {
+        "u": "u of a.json",
+        "v": "v of a.json",
+        "w": "w of b.jsonl",
+    }
+
+
+def test_a_folder_without_captions_is_refused(tmp_path):
+    with pytest.raises(CaptionsFileError, match="holds no captions"):
+        read_captions(tmp_path)

@@ -1,0 +1,34 @@
+"""Gap and cones of a training's moments, against their definitions."""
+
+import numpy as np
+import pytest
+
+from gap_assets.world.training.evolution import draw, moment, moments, table
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_a_moment_follows_the_definitions():
+    rng = np.random.default_rng(0)
+    frames, texts = (unit(rng.normal(size=(40, 8)) + shift) for shift in (0.5, -0.2))
+    found = moment(3, 0.01, frames, texts)
+    others = ~np.eye(40, dtype=bool)
+    assert found.gap == pytest.approx(np.linalg.norm(frames.mean(0) - texts.mean(0)))
+    assert found.image_cone == pytest.approx((frames @ frames.T)[others].mean())
+    assert found.text_cone == pytest.approx((texts @ texts.T)[others].mean())
+    assert found.matched == pytest.approx(np.diag(frames @ texts.T).mean())
+
+
+def test_kept_embeddings_become_a_table_and_a_figure(tmp_path):
+    rng = np.random.default_rng(1)
+    for step in (100, 0, 25):
+        rows = unit(rng.normal(size=(20, 4))).astype(np.float32)
+        np.savez(tmp_path / f"pairs-{step:06d}.npz", frames=rows, texts=rows, temperature=0.07)
+    history = moments(tmp_path)
+    assert [m.step for m in history] == [0, 25, 100]
+    assert all(m.gap == 0 and m.matched == pytest.approx(1) for m in history)
+    assert "| 25 | 0.070 | 0.000 |" in table(history)
+    draw({"one": history, "two": history}, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")

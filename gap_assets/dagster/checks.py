@@ -13,19 +13,16 @@ from gap_assets.dagster.resources import WarehouseResource
 from gap_assets.dagster.specs import preview
 from gap_assets.graph import STEPS
 from gap_assets.summaries.support import MOSTLY
+from gap_assets.warehouse.schema import TABLES
 
 UNIT_NORM_TOLERANCE = 1e-3
 IDENTITY_TOLERANCE = 1e-5
 
+# A root's rows are its files', and what is made of all videos at once has no row per video.
 KEYS = {
-    "frames": "video_id, frame_index",
-    "frame_captions": "video_id, frame_index",
-    "frame_embeddings": "video_id, frame_index",
-    "filtered_captions": "video_id, rank",
-    "video_summaries": "video_id",
-    "video_embeddings": "video_id, fusion",
-    "text_embeddings": "video_id, source",
-    "projections": "video_id, modality, method",
+    asset: ", ".join(TABLES[asset].key)
+    for asset, step in STEPS.items()
+    if step.per_video and step.upstream
 }
 
 

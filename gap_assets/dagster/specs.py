@@ -9,6 +9,7 @@ import polars as pl
 from gap_assets.dagster.executors import needs
 from gap_assets.dagster.partitions import videos_partitions
 from gap_assets.graph import STEPS
+from gap_assets.warehouse.schema import TABLES
 
 OWNERS = ["team:gap_assets"]
 GPU_POOL = "gpu"
@@ -29,7 +30,7 @@ def whole_asset(
         kinds={"duckdb", *kinds},
         owners=OWNERS,
         code_version=STEPS[asset].version,
-        metadata={"dagster/table_name": asset},
+        metadata=table_metadata(asset),
         pool=pool,
         op_tags=needs(gpu=pool == GPU_POOL),
         **more,
@@ -53,8 +54,27 @@ def video_spec(asset: str, *, group: str, kinds: set[str], description: str) -> 
         owners=OWNERS,
         code_version=STEPS[asset].version,
         partitions_def=videos_partitions,
-        metadata={"dagster/table_name": asset},
+        metadata=table_metadata(asset),
     )
+
+
+def table_metadata(asset: str) -> dict[str, Any]:
+    """The asset's table for the UI: its name, and its columns with types and descriptions."""
+    if asset not in TABLES:
+        return {}
+    columns = [
+        dg.TableColumn(
+            name,
+            kind.lower(),
+            description=description,
+            constraints=dg.TableColumnConstraints(nullable=name not in TABLES[asset].key),
+        )
+        for name, (kind, description) in TABLES[asset].columns.items()
+    ]
+    return {
+        "dagster/table_name": asset,
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+    }
 
 
 def preview(rows: pl.DataFrame, columns: list[str]) -> dg.TableMetadataValue:

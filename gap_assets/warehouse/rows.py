@@ -13,6 +13,7 @@ from gap_assets.warehouse.schema import (
     SCHEMA_VERSION,
     TABLES,
     UPGRADES,
+    comment_on,
     create_table,
     holds_embeddings,
 )
@@ -56,7 +57,7 @@ def replace_rows(
     if holds_embeddings(table) and not _has_table(connection, table):
         if rows.is_empty():
             return
-        connection.execute(create_table(table, embedding=_embedding_type(connection, rows)))
+        make_table(connection, table, embedding=_embedding_type(connection, rows))
     for column, values in where.items():
         connection.register(f"given_{column}", pl.DataFrame({column: values}).to_arrow())
     condition = " AND ".join(f"{column} IN (FROM given_{column})" for column in where) or "true"
@@ -69,6 +70,17 @@ def replace_rows(
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM new_rows")  # noqa: S608
 
 
+def make_table(connection: duckdb.DuckDBPyConnection, table: str, *, embedding: str = "") -> None:
+    """Makes one of `schema.TABLES`, with what it and its columns mean as DuckDB's comments."""
+    connection.execute(create_table(table, embedding=embedding))
+    _describe(connection, table)
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    for statement in comment_on(table):
+        connection.execute(statement)
+
+
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes the tables of a new warehouse, or brings an older one up to this schema version."""
     if is_prepared(connection):
@@ -76,7 +88,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     if not _has_table(connection, "warehouse"):
         for table in TABLES:
             if not holds_embeddings(table):
-                connection.execute(create_table(table))
+                make_table(connection, table)
         version = [str(SCHEMA_VERSION)]
         connection.execute("INSERT INTO warehouse VALUES ('schema_version', ?)", version)
         return
@@ -84,6 +96,9 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     for version_before in range(found, SCHEMA_VERSION):
         for statement in UPGRADES[version_before]:
             connection.execute(statement)
+    for table in TABLES:
+        if _has_table(connection, table):
+            _describe(connection, table)
     connection.execute(
         "UPDATE warehouse SET value = ? WHERE key = 'schema_version'", [str(SCHEMA_VERSION)]
     )

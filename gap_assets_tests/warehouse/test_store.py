@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from gap_assets.warehouse.schema import TABLES, holds_embeddings
 from gap_assets.warehouse.store import Warehouse, WarehouseError
 from gap_assets_tests.rows import put
 
@@ -277,3 +278,17 @@ def test_patience_ends_with_one_sentence(warehouse):
     started = time.monotonic()
     put(warehouse, {"frames": pl.DataFrame()}, where={})
     assert time.monotonic() - started < 20, "a killed writer goes on holding the warehouse"
+
+
+def test_tables_and_columns_say_what_they_hold(warehouse):
+    put(warehouse, {"frame_embeddings": embeddings("v", 4)}, where={})
+    for table, declared in TABLES.items():
+        if holds_embeddings(table) and table != "frame_embeddings":
+            continue
+        found = warehouse.read(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = ?", table
+        )
+        described = {name: description for name, (_, description) in declared.columns.items()}
+        assert dict(found.iter_rows()) == described
+        about = "SELECT comment FROM duckdb_tables() WHERE table_name = ?"
+        assert warehouse.read(about, table).item() == declared.description

@@ -339,6 +339,10 @@ def dev(data: Data, port: Annotated[int, typer.Option()] = 3000) -> None:
 def _run(data: Path, **values: Any) -> None:
     from gap_assets.progress import listening
 
+    # What is logged for the run's own log in the UI does not belong on the console.
+    warnings = logging.StreamHandler()
+    warnings.setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[warnings])
     # Libraries remark on the root logger, for instance that an untrained network is untrained.
     logging.getLogger().setLevel(logging.ERROR)
     logging.getLogger("gap_assets").setLevel(logging.WARNING)

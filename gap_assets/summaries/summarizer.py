@@ -91,6 +91,7 @@ def load_summarizer(
 def _load(model: str, device: str, dtype: Precision) -> Summarizer:
     source = {"local_files_only": True}
     logging.disable_progress_bar()  # Loading takes a moment; the asset has a bar of its own.
+    logging.set_verbosity_error()  # Its advice on tokenizers and tied weights is for developers.
     config = AutoConfig.from_pretrained(model, **source)
     tokenizer = AutoTokenizer.from_pretrained(model, **source)
     encoder_decoder = bool(config.is_encoder_decoder)

@@ -107,7 +107,7 @@ Hashes = Mapping[tuple[str, str | None], str]
 """(asset, video) to the hash of what is stored; the video is None for unpartitioned assets."""
 
 
-# Made once: `json.dumps` makes an encoder per call, and a standing asks 120,000 times.
+# Made once: `json.dumps` makes an encoder per call, and a status asks 120,000 times.
 _encode = json.JSONEncoder(sort_keys=True, default=str).encode
 
 

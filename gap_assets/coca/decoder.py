@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812, TID253
 
 from gap_assets.coca import network, search
 from gap_assets.coca.search import DecodedCaption
-from gap_assets.parameters import DecodeSettings
+from gap_assets.coca.settings import DecodeSettings
 
 # Asking whether all captions have ended makes the host wait for the device.
 STEPS_BETWEEN_CHECKS = 4

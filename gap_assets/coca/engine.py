@@ -27,9 +27,9 @@ from torchvision.transforms.v2.functional import center_crop, resize  # noqa: TI
 from gap_assets.coca.decoder import CaptionDecoder
 from gap_assets.coca.model import Coca
 from gap_assets.coca.search import DecodedCaption
+from gap_assets.coca.settings import DecodeSettings
 from gap_assets.coca.text import unit_rows
 from gap_assets.gpu import BatchSize
-from gap_assets.parameters import DecodeSettings
 
 __all__ = ["Caption", "DecodeSettings", "FrameBatch", "describe_frames", "embed_frames"]
 

@@ -18,11 +18,11 @@ from safetensors import SafetensorError
 from torch.utils.serialization import config as torch_files  # noqa: TID253
 
 from gap_assets.coca.decoder import CaptionDecoder
+from gap_assets.coca.settings import DecodeSettings
 from gap_assets.coca.weights import check_weights, coca_config, fetch_weights, folder_weights
 from gap_assets.files import verify_checksums
 from gap_assets.gpu import Fits, compute_device, describe_device
 from gap_assets.hub import ModelNotFoundError
-from gap_assets.parameters import DecodeSettings
 from gap_assets.profiles import LOCAL, canonical_model, canonical_weights, display_name, is_local
 
 log = logging.getLogger(__name__)

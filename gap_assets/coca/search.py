@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 
-from gap_assets.parameters import DecodeSettings
+from gap_assets.coca.settings import DecodeSettings
 
 
 @dataclass(frozen=True, kw_only=True)

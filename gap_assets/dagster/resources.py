@@ -11,8 +11,9 @@ import dagster as dg
 from pydantic import Field
 
 from gap_assets import parameters
+from gap_assets.coca.settings import DecodeSettings
 from gap_assets.limits import Limits
-from gap_assets.parameters import DecodeSettings, settings_fingerprint
+from gap_assets.parameters import settings_fingerprint
 from gap_assets.pipeline.models import resident
 from gap_assets.profiles import PROFILES, ProfileName
 from gap_assets.settings import Settings, default_parameters

@@ -76,7 +76,6 @@ def fetch_language_model(model: str, *, revision: str | None = None) -> Path:
     found = locate_language_model(model, revision=revision)
     folder = found.folder or fetch(model, found.names, revision=revision)
     count_parameters(folder)
-    verify_checksums(folder)
     return folder
 
 
@@ -84,8 +83,10 @@ def count_parameters(folder: Path) -> int:
     """How many parameters the weights in a folder hold, by their headers.
 
     Raises:
+        ChecksumError: The folder is not what its SHA256SUMS says.
         ModelNotFoundError: A file is damaged or incomplete.
     """
+    verify_checksums(folder)
     total = 0
     sizes = _sizes(folder)
     for name in sizes:

@@ -5,8 +5,8 @@ import torch
 from gap_assets.coca.decoder import CaptionDecoder
 from gap_assets.coca.engine import embed_frames
 from gap_assets.coca.model import load_coca
+from gap_assets.coca.settings import DecodeSettings
 from gap_assets.coca.text import embed_texts, unit_rows
-from gap_assets.parameters import DecodeSettings
 from gap_assets_tests.coca import reference
 from gap_assets_tests.coca.conftest import jpeg
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gap_assets.coca.decoder import CaptionDecoder
-from gap_assets.parameters import DecodeSettings
+from gap_assets.coca.settings import DecodeSettings
 from gap_assets_tests.coca.make_golden import GOLDEN, fingerprint, images
 from gap_assets_tests.coca.reference import tiny_coca
 

@@ -10,6 +10,7 @@ import torch
 
 from gap_assets.files import ChecksumError
 from gap_assets.hub import ModelNotFoundError
+from gap_assets.parameters import check_prompt
 from gap_assets.summaries import prompts
 from gap_assets.summaries.answers import NOTHING
 from gap_assets.summaries.summarizer import _fit, load_summarizer, summarize
@@ -99,7 +100,7 @@ def test_prompts_join_captions_by_a_full_stop_or_as_a_list():
         "Seen:\n- A dog\n- {captions} and a cat\nSo:"
     )
     for prompt in (prompts.INSTRUCTION_PROMPT, prompts.FEW_SHOT_PROMPT):
-        prompts.check_prompt(prompt)
+        check_prompt(prompt)
 
 
 def test_the_default_prompt_is_one_for_the_kind_of_model(summarizer):

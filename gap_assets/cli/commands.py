@@ -7,7 +7,6 @@ import shlex
 import sys
 import webbrowser
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,8 +24,17 @@ from gap_assets.cli.console import (
     print_warning,
     progress_bars,
 )
-from gap_assets.profiles import ProfileName
-from gap_assets.settings import Settings, choose, data_directory, remember
+from gap_assets.cli.options import (
+    CaptionWeights,
+    CocaName,
+    Data,
+    Models,
+    PromptFile,
+    SummarizerName,
+    Version,
+    Weights,
+)
+from gap_assets.settings import Settings, choose, remember
 
 app = typer.Typer(
     help="Measures the modality gap and the cone effect between videos and their captions.",
@@ -36,28 +44,6 @@ app = typer.Typer(
 
 DEMO_VIDEOS = 24
 DEMO_SEED = 7
-
-Data = Annotated[
-    Path,
-    typer.Option(
-        help="The folder of everything that a run writes.",
-        envvar="GAP_DATA",
-        default_factory=data_directory,
-        show_default="data",
-    ),
-]
-
-
-def _print_version(asked: bool) -> None:  # noqa: FBT001
-    if asked:
-        print(f"gap_assets {version('gap_assets')}")
-        raise typer.Exit
-
-
-Version = Annotated[
-    bool,
-    typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
-]
 
 
 @app.callback()
@@ -79,25 +65,6 @@ def demo(data: Data) -> None:
         captions = write_samples(videos, count=DEMO_VIDEOS, seed=DEMO_SEED)
     # Two frames a second show the drawn stories, whose turns take less than one.
     _run(data, videos=videos, captions=captions, frames_per_second=2.0)
-
-
-Models = Annotated[ProfileName | None, typer.Option(help="`hub` downloads the real models.")]
-CocaName = Annotated[
-    str | None, typer.Option(help="open_clip's name of a CoCa, or a folder.", metavar="NAME|FOLDER")
-]
-Weights = Annotated[
-    str | None, typer.Option(help="Its weights: a tag of open_clip, or a file.", metavar="TAG|FILE")
-]
-CaptionWeights = Annotated[
-    str | None, typer.Option(help="Other weights for the captions only.", metavar="TAG|FILE")
-]
-SummarizerName = Annotated[
-    str | None,
-    typer.Option(help="A language model on the hub, or a folder.", metavar="NAME|FOLDER"),
-]
-PromptFile = Annotated[
-    Path | None, typer.Option(help="The summary's prompt, a text with the field {captions}.")
-]
 
 
 @app.command()

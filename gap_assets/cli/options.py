@@ -1,0 +1,50 @@
+"""Options that several commands share. What a command does with them is in `commands`."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gap_assets.profiles import ProfileName
+from gap_assets.settings import data_directory
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        help="The folder of everything that a run writes.",
+        envvar="GAP_DATA",
+        default_factory=data_directory,
+        show_default="data",
+    ),
+]
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001
+    if asked:
+        print(f"gap_assets {version('gap_assets')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+]
+
+Models = Annotated[ProfileName | None, typer.Option(help="`hub` downloads the real models.")]
+CocaName = Annotated[
+    str | None, typer.Option(help="open_clip's name of a CoCa, or a folder.", metavar="NAME|FOLDER")
+]
+Weights = Annotated[
+    str | None, typer.Option(help="Its weights: a tag of open_clip, or a file.", metavar="TAG|FILE")
+]
+CaptionWeights = Annotated[
+    str | None, typer.Option(help="Other weights for the captions only.", metavar="TAG|FILE")
+]
+SummarizerName = Annotated[
+    str | None,
+    typer.Option(help="A language model on the hub, or a folder.", metavar="NAME|FOLDER"),
+]
+PromptFile = Annotated[
+    Path | None, typer.Option(help="The summary's prompt, a text with the field {captions}.")
+]

@@ -16,7 +16,7 @@ from gap_assets_tests.hub.repository import Repository
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
 OPTIONS = ["--models", "hub", "--coca", MODEL]
-SECONDS = 25  # Imports take 10 of them, a hub that never answers 8 more.
+SECONDS = 15
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 import webbrowser
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -35,6 +35,9 @@ from gap_assets.cli.options import (
     Weights,
 )
 from gap_assets.settings import Settings, choose, remember
+
+if TYPE_CHECKING:
+    from gap_assets.pipeline.model_check import ModelStatus
 
 app = typer.Typer(
     help="Measures the modality gap and the cone effect between videos and their captions.",
@@ -327,13 +330,13 @@ def _run(data: Path, **values: Any) -> None:
 
 def _get_models(settings: Settings) -> None:
     """Checks the models before anything is decoded, and downloads what is missing."""
-    from gap_assets.pipeline.model_check import check_models, download_bytes, fetch_models
+    from gap_assets.pipeline.model_check import download_bytes, get_models
 
-    chosen = _models(settings)
-    if download_bytes(found := check_models(**chosen)):
-        print_models(found)
-        fetch_models(**chosen)
-        check_models(**chosen)  # Now the files themselves, and the memory that they take.
+    def tell(models: "list[ModelStatus]") -> None:
+        if download_bytes(models):
+            print_models(models)
+
+    get_models(**_models(settings), tell=tell)
 
 
 def _models(settings: Settings) -> dict[str, Any]:

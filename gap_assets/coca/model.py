@@ -15,11 +15,17 @@ import open_clip  # noqa: TID253
 import torch  # noqa: TID253
 from open_clip.coca_model import CoCa as CocaModule  # noqa: TID253
 from safetensors import SafetensorError
-from torch.utils.serialization import config as torch_files  # noqa: TID253
 
 from gap_assets.coca.decoder import CaptionDecoder
 from gap_assets.coca.settings import DecodeSettings
-from gap_assets.coca.weights import check_weights, coca_config, fetch_weights, folder_weights
+from gap_assets.coca.weights import (
+    LOCAL_CONFIG,
+    check_weights,
+    coca_config,
+    fetch_weights,
+    folder_weights,
+    mapped_files,
+)
 from gap_assets.files import verify_checksums
 from gap_assets.gpu import Fits, compute_device, describe_device
 from gap_assets.hub import ModelNotFoundError
@@ -29,7 +35,6 @@ log = logging.getLogger(__name__)
 
 Precision = Literal["auto", "fp32", "fp16"]
 
-LOCAL_CONFIG = "open_clip_config.json"
 PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
 
 
@@ -105,11 +110,10 @@ def load_coca(
         torch.manual_seed(seed or 0)
         with _damaged_folder(model):
             module = _create(model, weights) if seed is None else _create_untrained(model)
-    half = precision == "fp16" or (precision == "auto" and target.type == "cuda")
-    dtype = torch.float16 if half else torch.float32
+    dtype = choose_dtype(target.type, precision)
     if target.type == "cuda":
         # TF32 for what stays in fp32, unless all of it shall equal a CPU's.
-        torch.set_float32_matmul_precision("high" if half else "highest")
+        torch.set_float32_matmul_precision("high" if dtype == torch.float16 else "highest")
     preprocess = module.visual.preprocess_cfg
     if (preprocess["resize_mode"], preprocess["interpolation"]) != ("shortest", "bicubic"):
         raise ValueError(f"{model} asks for a resize other than bicubic to the shortest side.")
@@ -134,6 +138,12 @@ def load_coca(
         std=tuple(preprocess["std"]),
         context_length=module.text.context_length,
     )
+
+
+def choose_dtype(device: str, precision: Precision) -> torch.dtype:
+    """The type of the parameters on a device, where `auto` is fp16 on a GPU and fp32 on a CPU."""
+    half = precision == "fp16" or (precision == "auto" and device.startswith("cuda"))
+    return torch.float16 if half else torch.float32
 
 
 def check_folder(folder: Path) -> None:
@@ -161,8 +171,7 @@ def _create(model: str, weights: str | None) -> CocaModule:
     tag = canonical_weights(weights)
     of_tag = open_clip.get_pretrained_cfg(model, tag or "")
     preprocess = {key: of_tag[key] for key in PREPROCESSING if key in of_tag}
-    # Mapped, not read: else a .bin lies in memory twice while it is loaded.
-    with torch_files.patch("load.mmap", True):  # type: ignore[attr-defined] # noqa: FBT003
+    with mapped_files():
         module = open_clip.create_model(
             model, pretrained=str(path), force_preprocess_cfg=preprocess
         )

@@ -4,6 +4,7 @@ Nothing is built or loaded onto a device here (see `model`); the hub is asked by
 """
 
 import zipfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from torch.utils.serialization import config as torch_files  # noqa: TID253
 
 from gap_assets.hub import ModelNotFoundError, cached_file, fetch, list_repository
 from gap_assets.profiles import LOCAL, canonical_model, canonical_weights
+
+LOCAL_CONFIG = "open_clip_config.json"
 
 # In the order of preference. open_clip asks for the first and the last; the repositories of
 # coca_ViT-L-14 hold the second.
@@ -130,6 +133,12 @@ def fetch_weights(model: str, weights: str | None) -> Path:
     return fetch(found.repository, [found.name]) / found.name
 
 
+def mapped_files() -> AbstractContextManager[None]:
+    """Has torch map files instead of reading them: else a .bin lies in memory twice."""
+    patch: AbstractContextManager[None] = torch_files.patch("load.mmap", True)  # type: ignore[attr-defined] # noqa: FBT003
+    return patch
+
+
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a weights file by name, mapped from the file rather than copied to memory.
 
@@ -142,7 +151,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
                 pass
         elif not zipfile.is_zipfile(path):
             raise ValueError("it is no archive of torch")
-        with torch_files.patch("load.mmap", True):  # type: ignore[attr-defined] # noqa: FBT003
+        with mapped_files():
             found: dict[str, torch.Tensor] = load_state_dict(str(path))
     except (OSError, RuntimeError, SafetensorError, ValueError, TypeError) as error:
         raise ModelNotFoundError(
@@ -155,8 +164,11 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     return found
 
 
-def check_weights(model: str, path: Path) -> None:
+def check_weights(model: str, path: Path) -> dict[str, torch.Tensor]:
     """Refuses a file that is damaged, or holds the weights of another model.
+
+    Returns:
+        What `read_weights` gives.
 
     Raises:
         ModelNotFoundError: The message names the file.
@@ -174,3 +186,4 @@ def check_weights(model: str, path: Path) -> None:
             raise ModelNotFoundError(
                 f"{path} does not hold the weights of {model} ({name} differs); choose others."
             )
+    return tensors

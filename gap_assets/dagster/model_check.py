@@ -3,7 +3,7 @@
 import dagster as dg
 
 from gap_assets.dagster.resources import Captioning, CocaModel, SummarizerModel
-from gap_assets.pipeline.model_check import check_models, download_bytes, fetch_models
+from gap_assets.pipeline.model_check import ModelStatus, get_models
 
 WITH_COCA = {"frame_captions", "frame_embeddings", "filtered_captions", "text_embeddings"}
 WITH_SUMMARIZER = {"video_summaries"}
@@ -30,13 +30,13 @@ def check_models_of_run(
     if not made & (WITH_COCA | WITH_SUMMARIZER):
         return
     asked = summarizer if made & WITH_SUMMARIZER else None
-    try:
-        models = check_models(coca=coca, captioning=captioning, summarizer=asked)
+
+    def tell(models: list[ModelStatus]) -> None:
         for model in models:
             doing = "found" if model.here else "downloading"
             context.log.info(f"{model.role}: {doing} {model.name}, {model.bytes / 1e9:.2f} GB")
-        if download_bytes(models):
-            fetch_models(coca=coca, captioning=captioning, summarizer=asked)
-            check_models(coca=coca, captioning=captioning, summarizer=asked)
+
+    try:
+        get_models(coca=coca, captioning=captioning, summarizer=asked, tell=tell)
     except (RuntimeError, OSError, ValueError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error

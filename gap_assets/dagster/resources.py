@@ -14,7 +14,7 @@ from gap_assets import parameters
 from gap_assets.coca.settings import DecodeSettings
 from gap_assets.limits import Limits
 from gap_assets.parameters import settings_fingerprint
-from gap_assets.pipeline.models import resident
+from gap_assets.pipeline.models import resident_coca, resident_summarizer
 from gap_assets.profiles import PROFILES, ProfileName
 from gap_assets.settings import Settings, default_parameters
 from gap_assets.video import sampling as core_sampling
@@ -106,20 +106,15 @@ class CocaModel(parameters.CocaModel, dg.ConfigurableResource):  # type: ignore[
         Args:
             weights: Another tag than the resource's own.
         """
-        tag = weights or self.weights
-        key = (self.model, tag, self.precision, self.device)
-        return resident(key, lambda: self._load(tag), device=self.device)
+        return resident_coca(self, weights=weights)
 
     def untrained(self, *, seed: int) -> "Coca":
         """The same architecture with random weights, for as long as the caller holds it."""
-        return self._load(None, seed=seed)
-
-    def _load(self, weights: str | None, *, seed: int | None = None) -> "Coca":
         from gap_assets.coca.model import load_coca
 
         return load_coca(
             model=self.model,
-            weights=weights,
+            weights=None,
             device=self.device,
             precision=self.precision,
             seed=seed,
@@ -158,16 +153,7 @@ class SummarizerModel(parameters.SummarizerModel, dg.ConfigurableResource):  # t
 
     def load(self) -> "Summarizer":
         """The model, loaded once per process."""
-        from gap_assets.summaries.summarizer import load_summarizer
-
-        key = (self.model, self.revision, self.device, self.dtype)
-        return resident(
-            key,
-            lambda: load_summarizer(
-                model=self.model, device=self.device, dtype=self.dtype, revision=self.revision
-            ),
-            device=self.device,
-        )
+        return resident_summarizer(self)
 
 
 CHOSEN = {

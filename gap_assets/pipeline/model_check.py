@@ -4,7 +4,7 @@ Belongs here: names, files, kinds, memory and disk, each failure as one sentence
 here: loading (`models`), and how files are found (`coca.weights`, `summaries.files`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from gap_assets.profiles import LOCAL, display_name, is_local
 
 # Of a network's own size: room for activations and caches, by `benchmarks/memory.py`.
 MEMORY_MARGIN = 1.2
-HALF, FULL = 2, 4  # bytes of a parameter
+STORED = 4  # Bytes of a parameter in a file whose header is still on the hub.
 
 
 class ModelsDoNotFitError(RuntimeError):
@@ -32,6 +32,7 @@ class ModelStatus:
         here: Whether its files are on this machine.
         bytes: The size of its files.
         memory: Bytes that it takes where it runs.
+        place: Where it runs: `cpu`, or a GPU as torch names it.
     """
 
     role: str
@@ -40,6 +41,7 @@ class ModelStatus:
     here: bool
     bytes: int
     memory: int
+    place: str
 
 
 def check_models(
@@ -67,30 +69,48 @@ def check_models(
     if summarizer is not None:
         found.append(_summarizer_status(summarizer))
     _require_disk(found)
-    devices = [coca.device] * (len(found) - (summarizer is not None))
-    devices += [summarizer.device] if summarizer is not None else []
-    for model, device in zip(found, devices, strict=True):
-        _require_memory(model, device)
+    for model in found:
+        _require_memory(model)
     return found
 
 
-def fetch_models(
-    *, coca: CocaModel, captioning: Captioning, summarizer: SummarizerModel | None
+def get_models(
+    *,
+    coca: CocaModel,
+    captioning: Captioning,
+    summarizer: SummarizerModel | None,
+    tell: Callable[[list[ModelStatus]], object],
 ) -> None:
-    """Downloads what `check_models` did not find on this machine, with progress bars.
+    """Checks the chosen models, and downloads with progress bars what is not on this machine.
+
+    Args:
+        coca: See `check_models`.
+        captioning: See there.
+        summarizer: See there.
+        tell: Takes what was found, before anything is downloaded.
 
     Raises:
-        ModelNotFoundError: A file does not arrive, or is not the model's.
+        ModelNotFoundError: See `check_models`; or a file does not arrive.
+        ChecksumError: See there.
+        ModelsDoNotFitError: See there.
         DiskFullError: The cache's disk is full.
     """
-    from gap_assets.coca.weights import check_weights, fetch_weights
+    found = check_models(coca=coca, captioning=captioning, summarizer=summarizer)
+    tell(found)
+    if download_bytes(found):
+        _fetch(coca, captioning, summarizer)
+        # Now the files themselves, and the memory that they take.
+        check_models(coca=coca, captioning=captioning, summarizer=summarizer)
+
+
+def _fetch(coca: CocaModel, captioning: Captioning, summarizer: SummarizerModel | None) -> None:
+    from gap_assets.coca.weights import fetch_weights
+    from gap_assets.summaries.files import fetch_language_model
 
     if not is_local(coca.model):
         for weights in {coca.weights: None, captioning.weights or coca.weights: None}:
-            check_weights(coca.model, fetch_weights(coca.model, weights))
+            fetch_weights(coca.model, weights)
     if summarizer is not None:
-        from gap_assets.summaries.files import fetch_language_model
-
         fetch_language_model(summarizer.model, revision=summarizer.revision)
 
 
@@ -100,29 +120,31 @@ def download_bytes(models: Iterable[ModelStatus]) -> int:
 
 
 def _coca_status(coca: CocaModel, weights: str | None, *, role: str, option: str) -> ModelStatus:
-    from gap_assets.coca.model import check_folder
+    from gap_assets.coca.model import check_folder, choose_dtype
     from gap_assets.coca.weights import check_weights, folder_weights, locate_weights, read_weights
 
-    path: Path | None
+    tensors = None
     if is_local(coca.model):
         folder = Path(coca.model.removeprefix(LOCAL))
         check_folder(folder)
         path = folder_weights(folder)
         size, name = path.stat().st_size, display_name(str(folder))
+        tensors = read_weights(path)
     else:
         found = locate_weights(coca.model, weights)
-        path, size, name = found.path, found.bytes, display_name(coca.model, weights)
-        if path:
-            check_weights(coca.model, path)
-    parameters = sum(t.numel() for t in read_weights(path).values()) if path else size // FULL
-    full = coca.precision == "fp32" or (coca.precision == "auto" and not _on_gpu(coca.device))
+        size, name = found.bytes, display_name(coca.model, weights)
+        if found.path:
+            tensors = check_weights(coca.model, found.path)
+    parameters = sum(t.numel() for t in tensors.values()) if tensors else size // STORED
+    place = _place(coca.device)
     return ModelStatus(
         role=role,
         name=name,
         option=option,
-        here=path is not None,
+        here=tensors is not None,
         bytes=size,
-        memory=parameters * (FULL if full else HALF),
+        memory=parameters * choose_dtype(place, coca.precision).itemsize,
+        place=place,
     )
 
 
@@ -130,21 +152,22 @@ def _summarizer_status(summarizer: SummarizerModel) -> ModelStatus:
     from gap_assets.summaries.files import count_parameters, locate_language_model
 
     found = locate_language_model(summarizer.model, revision=summarizer.revision)
-    parameters = count_parameters(found.folder) if found.folder else found.bytes // FULL
+    parameters = count_parameters(found.folder) if found.folder else found.bytes // STORED
     encoder_decoder = found.folder is not None and _require_language_model(
         found.folder, summarizer.model
     )
-    full = summarizer.dtype == "fp32" or (
-        summarizer.dtype == "auto"
-        and not (_on_gpu(summarizer.device) and (_has_bf16() or not encoder_decoder))
-    )
+    from gap_assets.summaries.summarizer import choose_dtype
+
+    place = _place(summarizer.device)
+    dtype = choose_dtype(place, summarizer.dtype, encoder_decoder=encoder_decoder)
     return ModelStatus(
         role="summaries",
         name=display_name(summarizer.model, summarizer.revision),
         option="--summarizer",
         here=found.folder is not None,
         bytes=found.bytes,
-        memory=parameters * (FULL if full else HALF),
+        memory=parameters * dtype.itemsize,
+        place=place,
     )
 
 
@@ -186,27 +209,22 @@ def _require_disk(models: Iterable[ModelStatus]) -> None:
         )
 
 
-def _require_memory(model: ModelStatus, device: str) -> None:
+def _require_memory(model: ModelStatus) -> None:
     from gap_assets.gpu import free_memory
 
-    place = ("cuda" if device == "auto" else device) if _on_gpu(device) else "cpu"
-    needed, free = model.memory * MEMORY_MARGIN, free_memory(place)
+    needed, free = model.memory * MEMORY_MARGIN, free_memory(model.place)
     if needed > free:
-        where = "of the GPU's memory" if place != "cpu" else "of memory"
+        where = "of the GPU's memory" if model.place != "cpu" else "of memory"
         raise ModelsDoNotFitError(
             f"{model.name} needs about {needed / 1e9:.1f} GB {where}, and {free / 1e9:.1f} GB are"
             f" free; close other programs, or choose a smaller model with {model.option}."
         )
 
 
-def _has_bf16() -> bool:
-    """A T4 has none: there encoder-decoders run in fp32 (see `summaries.summarizer`)."""
+def _place(device: str) -> str:
+    """Where `gap_assets.gpu.compute_device` would put a model; no GPU is leased for the answer."""
     import torch
 
-    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-
-
-def _on_gpu(device: str) -> bool:
-    import torch
-
-    return device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    if device.startswith("cuda"):
+        return device
+    return "cuda" if device == "auto" and torch.cuda.is_available() else "cpu"

@@ -9,15 +9,55 @@ more than that. How a model is loaded is its own package's work.
 import gc
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gap_assets.memory import gpu_memory, machine_memory
+from gap_assets.parameters import CocaModel, SummarizerModel
+
+if TYPE_CHECKING:
+    from gap_assets.coca.model import Coca
+    from gap_assets.summaries.summarizer import Summarizer
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _models: dict[Any, Any] = {}
+
+
+def resident_coca(coca: CocaModel, *, weights: str | None = None) -> "Coca":
+    """The chosen CoCa, loaded once per process.
+
+    Args:
+        coca: What was chosen.
+        weights: Another tag than its own.
+    """
+    from gap_assets.coca.model import load_coca
+
+    tag = weights or coca.weights
+    return resident(
+        (coca.model, tag, coca.precision, coca.device),
+        lambda: load_coca(
+            model=coca.model, weights=tag, device=coca.device, precision=coca.precision
+        ),
+        device=coca.device,
+    )
+
+
+def resident_summarizer(summarizer: SummarizerModel) -> "Summarizer":
+    """The chosen language model, loaded once per process."""
+    from gap_assets.summaries.summarizer import load_summarizer
+
+    return resident(
+        (summarizer.model, summarizer.revision, summarizer.device, summarizer.dtype),
+        lambda: load_summarizer(
+            model=summarizer.model,
+            device=summarizer.device,
+            dtype=summarizer.dtype,
+            revision=summarizer.revision,
+        ),
+        device=summarizer.device,
+    )
 
 
 def resident(key: Any, load: Callable[[], T], *, device: str) -> T:

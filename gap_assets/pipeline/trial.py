@@ -17,7 +17,7 @@ from gap_assets.parameters import (
     GapStatistics,
     SummarizerModel,
 )
-from gap_assets.pipeline.models import resident
+from gap_assets.pipeline.models import resident_coca, resident_summarizer
 
 TRIED_AT_ONCE = 16  # videos, a chunk of a run
 
@@ -80,7 +80,7 @@ def _try_frames(chosen: Chosen, pictures: Sequence[bytes]) -> tuple[float, float
     from gap_assets.coca.engine import DecodeSettings, describe_frames, embed_frames
 
     size, other = chosen.coca.batch_size, chosen.captioning.weights
-    coca = _load_coca(chosen, other or chosen.coca.weights)
+    coca = resident_coca(chosen.coca, weights=other)
     decode = DecodeSettings(**chosen.captioning.model_dump(exclude={"weights"}))
     for count in (4, 16, 64, 256):  # more where the model is fast: the first passes warm it up
         batch = list(islice(cycle(pictures), count))
@@ -100,36 +100,17 @@ def _try_frames(chosen: Chosen, pictures: Sequence[bytes]) -> tuple[float, float
 def _try_texts(chosen: Chosen, videos: Sequence[Sequence[str]]) -> float:
     from gap_assets.coca.text import embed_texts
 
-    coca = _load_coca(chosen, chosen.coca.weights)
+    coca = resident_coca(chosen.coca)
     started = time.monotonic()
     embed_texts(coca, [text for texts in videos for text in (*texts, texts[0])])
     return (time.monotonic() - started) / len(videos)
 
 
-def _load_coca(chosen: Chosen, weights: str | None) -> Any:
-    from gap_assets.coca.model import load_coca
-
-    asked = chosen.coca
-    return resident(
-        (asked.model, weights),
-        lambda: load_coca(
-            model=asked.model, weights=weights, device=asked.device, precision=asked.precision
-        ),
-        device=asked.device,
-    )
-
-
 def _try_summaries(chosen: Chosen, captions: Sequence[Sequence[str]]) -> float:
-    from gap_assets.summaries.summarizer import load_summarizer, summarize
+    from gap_assets.summaries.summarizer import summarize
 
     asked = chosen.summarizer
-    summarizer = resident(
-        (asked.model, asked.revision),
-        lambda: load_summarizer(
-            model=asked.model, device=asked.device, dtype=asked.dtype, revision=asked.revision
-        ),
-        device=asked.device,
-    )
+    summarizer = resident_summarizer(asked)
     started = time.monotonic()
     summarize(
         summarizer,

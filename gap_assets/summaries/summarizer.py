@@ -98,7 +98,7 @@ def _load(model: str, device: str, dtype: Precision) -> Summarizer:
     kind = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
     network = kind.from_pretrained(
         model,
-        dtype=_dtype(device, dtype, encoder_decoder=encoder_decoder),
+        dtype=choose_dtype(device, dtype, encoder_decoder=encoder_decoder),
         use_safetensors=True,
         **source,
     )
@@ -115,7 +115,8 @@ def _load(model: str, device: str, dtype: Precision) -> Summarizer:
     )
 
 
-def _dtype(device: str, dtype: Precision, *, encoder_decoder: bool) -> torch.dtype:
+def choose_dtype(device: str, dtype: Precision, *, encoder_decoder: bool) -> torch.dtype:
+    """The type of the parameters on a device; see `load_summarizer` for `auto`."""
     if dtype != "auto":
         return DTYPES[dtype]
     if not device.startswith("cuda"):

@@ -24,7 +24,7 @@ def models(tmp_path, monkeypatch) -> Path:
         summarizer=str(folder / "summarizer"),
     )
     monkeypatch.setitem(PROFILES, "embedded", embedded)
-    monkeypatch.setattr("gap_assets.dagster.assets.gap.MODELS", folder)
+    monkeypatch.setattr("gap_assets.profiles.MODELS", folder)
     return folder
 
 

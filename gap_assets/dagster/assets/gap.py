@@ -30,7 +30,7 @@ from gap_assets.pipeline.corpus import main_pair, read_corpus, read_untrained
 from gap_assets.pipeline.models import drop_models
 from gap_assets.pipeline.report import read_report_inputs
 from gap_assets.pipeline.untrained import count_frames, embed_controls, plan_controls
-from gap_assets.profiles import MODELS
+from gap_assets.profiles import display_name
 from gap_assets.progress import report_progress
 
 
@@ -110,7 +110,7 @@ def gap_metrics(
     main = store.read(
         "SELECT metric, value FROM gap_metrics WHERE encoder = ? AND video_source = ?"
         " AND text_source = ? AND isfinite(value)",
-        _tag(coca.model, coca.weights),
+        display_name(coca.model, coca.weights),
         statistics.fusion,
         statistics.text_source,
     )
@@ -146,10 +146,10 @@ def gap_report(
             expects_controls=statistics.untrained_seeds > 0,
             facts={
                 "Videos folder": sources.videos,
-                "CoCa": _tag(coca.model, coca.weights),
+                "CoCa": display_name(coca.model, coca.weights),
                 "Caption weights": captioning.weights or "the same",
                 "Caption decoding": captioning.mode,
-                "Summaries by": _tag(summarizer.model, summarizer.revision),
+                "Summaries by": display_name(summarizer.model, summarizer.revision),
                 "Sampling": " ".join(
                     str(value).replace("_", " ")
                     for value in sampling.sampling.model_dump().values()
@@ -179,7 +179,7 @@ def gap_report(
 def gap_plan(coca: CocaModel, statistics: GapStatistics) -> MetricPlan:
     """What `gap_metrics` compares; the encoder's name tells models apart in its rows."""
     return MetricPlan(
-        encoder=_tag(coca.model, coca.weights),
+        encoder=display_name(coca.model, coca.weights),
         video=statistics.fusion,
         text=statistics.text_source,
         logit_scale=coca.logit_scale(),
@@ -187,9 +187,3 @@ def gap_plan(coca: CocaModel, statistics: GapStatistics) -> MetricPlan:
         permutations=statistics.permutations,
         seed=statistics.seed,
     )
-
-
-def _tag(model: str, weights: str | None) -> str:
-    """A model's name, without the machine's path where it is one of the embedded folders."""
-    name = f"embedded {Path(model).name}" if str(MODELS) in model else model
-    return f"{name} {weights}" if weights else name

@@ -11,6 +11,12 @@ from pathlib import Path
 from gap_assets.hub import ModelNotFoundError, cache_directory, free_space
 from gap_assets.parameters import Captioning, CocaModel, SummarizerModel
 from gap_assets.profiles import LOCAL, display_name, is_local
+from gap_assets.summaries.files import (
+    LanguageModelFiles,
+    count_parameters,
+    fetch_language_model,
+    locate_language_model,
+)
 
 # Of a network's own size: room for activations and caches, by `benchmarks/memory.py`.
 MEMORY_MARGIN = 1.2
@@ -62,12 +68,16 @@ def check_models(
         ChecksumError: A folder is not what its SHA256SUMS says.
         ModelsDoNotFitError: There is too little memory or disk.
     """
+    # Finding a language model's files takes no torch, so a hub that is away is noticed at once.
+    language_model = summarizer and locate_language_model(
+        summarizer.model, revision=summarizer.revision
+    )
     found = [_coca_status(coca, coca.weights, role="embeddings", option="--coca or --weights")]
     if captioning.weights not in (None, coca.weights):
         status = _coca_status(coca, captioning.weights, role="captions", option="--caption-weights")
         found.append(status)
-    if summarizer is not None:
-        found.append(_summarizer_status(summarizer))
+    if summarizer and language_model:
+        found.append(_summarizer_status(summarizer, language_model))
     _require_disk(found)
     for model in found:
         _require_memory(model)
@@ -105,7 +115,6 @@ def get_models(
 
 def _fetch(coca: CocaModel, captioning: Captioning, summarizer: SummarizerModel | None) -> None:
     from gap_assets.coca.weights import fetch_weights
-    from gap_assets.summaries.files import fetch_language_model
 
     if not is_local(coca.model):
         for weights in {coca.weights: None, captioning.weights or coca.weights: None}:
@@ -148,10 +157,7 @@ def _coca_status(coca: CocaModel, weights: str | None, *, role: str, option: str
     )
 
 
-def _summarizer_status(summarizer: SummarizerModel) -> ModelStatus:
-    from gap_assets.summaries.files import count_parameters, locate_language_model
-
-    found = locate_language_model(summarizer.model, revision=summarizer.revision)
+def _summarizer_status(summarizer: SummarizerModel, found: LanguageModelFiles) -> ModelStatus:
     parameters = count_parameters(found.folder) if found.folder else found.bytes // STORED
     encoder_decoder = found.folder is not None and _require_language_model(
         found.folder, summarizer.model

@@ -39,17 +39,20 @@ def load() -> float:
 
 def test_a_hub_that_cannot_be_reached(serve, refused):
     serve().close()
-    assert f"{COCA} is not in the local cache and could not be downloaded" in refused()
+    assert f"{PHI} is not in the local cache and could not be downloaded" in refused()
 
 
-def test_a_hub_that_never_answers(serve, refused):
-    serve()
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_hub_that_never_answers(serve, refused, phi, tmp_path, cached):
+    hub = serve(phi)
+    if cached:  # It is CoCa's weights that are asked for.
+        snapshot_download(PHI, endpoint=hub.endpoint, cache_dir=tmp_path / "hf" / "hub")
     with silent_hub() as endpoint:
         assert "(timed out); check the connection and HF_ENDPOINT" in refused(HF_ENDPOINT=endpoint)
 
 
-def test_no_such_repository(serve, refused):
-    serve()
+def test_no_such_repository(serve, refused, phi):
+    serve(phi)
     assert f"There is no model repository '{COCA}' at http" in refused()
 
 
@@ -97,14 +100,14 @@ def test_a_full_disk(serve, refused, b32, phi, tmp_path):
     assert "free some space, or set HF_HOME to another disk" in sentence
 
 
-def test_a_wrong_tag(serve, refused):
-    serve()
+def test_a_wrong_tag(serve, refused, phi):
+    serve(phi)
     sentence = refused(*OPTIONS, "--weights", "laion5b")
     assert "'laion5b' is neither a file nor a tag of coca_ViT-B-32's weights" in sentence
 
 
-def test_a_model_that_is_no_coca(serve, refused):
-    serve()
+def test_a_model_that_is_no_coca(serve, refused, phi):
+    serve(phi)
     sentence = refused("--models", "hub", "--coca", "ViT-B-32", "--weights", "openai")
     assert "ViT-B-32 is no CoCa and writes no captions" in sentence
 

@@ -16,7 +16,7 @@ from pathlib import Path
 # runs it; a hub that never answers costs 3 s more. It is read when that library is imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-LIST_TIMEOUT_S = 4.0
+LIST_TIMEOUT_S = 3.0
 REASON_LENGTH = 120
 
 

@@ -42,6 +42,7 @@ from gap_assets.dagster.resources import default_resources
 from gap_assets.dagster.runs import QUIET, open_instance, range_tags, ranges_with
 from gap_assets.pipeline.captions import filter_captions
 from gap_assets.pipeline.embeddings import FUSIONS
+from gap_assets.pipeline.frames import decoding_limits, sampling_rule
 from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings, remember
 from gap_assets.summaries.summarizer import summarize
@@ -134,8 +135,8 @@ def stages_alone(settings: Settings, paths: Sequence[Path]) -> dict[str, float]:
         videos = [
             extract_frames(
                 path,
-                sampling=sampling.core(),
-                limits=sampling.limits(),
+                sampling=sampling_rule(sampling),
+                limits=decoding_limits(sampling),
                 short_side=sampling.short_side,
                 quality=sampling.jpeg_quality,
             ).frames

@@ -110,20 +110,27 @@ class Captioning(Choice):
     Attributes:
         weights: Another tag of the same architecture for captions only; then frames are encoded
             twice. None: the tag that embeds.
+        beams: Width of the search; None: 4 in the mode `beam`, and in `compat` the 2 of open_clip.
     """
 
     weights: Annotated[str | None, AfterValidator(canonical_weights)] = None
     mode: Literal["greedy", "beam", "compat", "sample"] = "greedy"
-    beams: int = Field(default=4, ge=1)
+    beams: int | None = Field(default=None, ge=1)
     max_tokens: int = Field(default=30, ge=2)
     min_tokens: int = Field(default=5, ge=0)
     length_penalty: float = 1.0
     temperature: float = Field(default=1.0, gt=0)
     seed: int = 0
 
+    @property
+    def width(self) -> int:
+        """How many beams a search has."""
+        return self.beams or (2 if self.mode == "compat" else 4)
+
     def determines(self) -> Any:
         """The config, and the content of local weights."""
-        return super().determines() | {"weights": _content(self.weights)}
+        made_explicit = {"weights": _content(self.weights), "beams": self.width}
+        return super().determines() | made_explicit
 
 
 class CaptionFilter(Choice):

@@ -30,7 +30,7 @@ class FetchError(OSError):
     """The data set cannot be taken in; the message says why and what to do."""
 
 
-class Extraction(NamedTuple):
+class Unpacked(NamedTuple):
     """What became of an archive's members.
 
     Attributes:
@@ -77,7 +77,7 @@ def check_pieces(sizes: Mapping[str, int]) -> list[str]:
     return names
 
 
-def extract(pieces: list[Path], folder: Path) -> Extraction:
+def extract(pieces: list[Path], folder: Path) -> Unpacked:
     """Writes the videos of an archive into a folder, each whole or not at all.
 
     A video that is there with the size that the archive gives it is kept, so that a call after an
@@ -113,7 +113,7 @@ def extract(pieces: list[Path], folder: Path) -> Extraction:
                 videos[name] = member.size
             report_progress("extracted MB", joined.tell() // 10**6, joined.size // 10**6)
     _sync(folder)
-    return Extraction(videos, written, others, refused)
+    return Unpacked(videos, written, others, refused)
 
 
 def _unsafe(member: tarfile.TarInfo, names: Mapping[str, int]) -> str | None:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from gap_assets.activitynet.archive import (
-    Extraction,
     FetchError,
+    Unpacked,
     check_pieces,
     extract,
     write_whole,
@@ -150,7 +150,7 @@ def _in_place(folder: Path) -> bool:
         return False
 
 
-def _complete(found: Extraction, tell: Callable[[str], None]) -> bool:
+def _complete(found: Unpacked, tell: Callable[[str], None]) -> bool:
     """Tells what became of the members; whether every video is in place."""
     tell(
         f"{found.written:,} videos extracted, {len(found.videos) - found.written:,} were in place;"

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from gap_assets.cli.console import (
     console,
-    interval,
+    interval_text,
     one_sentence,
     print_estimate,
     print_headlines,
@@ -288,7 +288,7 @@ def metrics(
         return
     table = Table("metric", "value", "95 % interval")
     for metric in found:
-        bounds = interval(metric.ci_low, metric.ci_high)
+        bounds = interval_text(metric.ci_low, metric.ci_high)
         table.add_row(metric.name, f"{metric.value:.4f}", bounds)
     console.print(table)
 

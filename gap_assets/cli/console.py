@@ -84,7 +84,7 @@ def print_headlines(settings: Settings) -> None:
     table = Table("", "value", "95 % interval")
     for metric, title in HEADLINES.items():
         row = values[metric]
-        table.add_row(title, f"{row['value']:.3f}", interval(row["ci_low"], row["ci_high"]))
+        table.add_row(title, f"{row['value']:.3f}", interval_text(row["ci_low"], row["ci_high"]))
     console.print(escape(content["verdict"]))
     console.print(table)
     warehouse = Warehouse(path=settings.warehouse)
@@ -144,7 +144,7 @@ def print_estimate(found: "Estimate") -> None:
     console.print("Projections, metrics and the report come on top, once for all videos.")
 
 
-def interval(low: float | None, high: float | None) -> str:
+def interval_text(low: float | None, high: float | None) -> str:
     """An interval as text, empty where there is none."""
     return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 

@@ -28,7 +28,7 @@ from gap_assets.coca.decoder import CaptionDecoder
 from gap_assets.coca.model import Coca
 from gap_assets.coca.search import DecodedCaption
 from gap_assets.coca.settings import DecodeSettings
-from gap_assets.coca.text import unit_rows
+from gap_assets.coca.text import unit_vectors
 from gap_assets.gpu import BatchSize
 
 __all__ = ["Caption", "DecodeSettings", "FrameBatch", "describe_frames", "embed_frames"]
@@ -95,7 +95,7 @@ def describe_frames(
                 " precision 'fp32'."
             )
         captions = [Caption(text=_text(tokenizer, c), logprob=c.logprob) for c in found]
-        return FrameBatch(captions=captions, embeddings=unit_rows(latent))
+        return FrameBatch(captions=captions, embeddings=unit_vectors(latent))
 
     yield from _in_batches(coca, jpegs, batch_size, describe, kind=decode)
 
@@ -118,7 +118,7 @@ def embed_frames(coca: Coca, jpegs: Iterable[bytes], *, batch_size: int) -> NDAr
 
     def embed(batch: "_Pictures") -> NDArray[np.float32]:
         latent, _ = coca.module.visual(_normalised(coca, batch.pixels))
-        return unit_rows(latent)
+        return unit_vectors(latent)
 
     none = np.empty((0, coca.embed_dim), dtype=np.float32)
     return np.concatenate([none, *_in_batches(coca, jpegs, batch_size, embed, kind="frames")])

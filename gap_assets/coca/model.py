@@ -110,7 +110,7 @@ def load_coca(
         torch.manual_seed(seed or 0)
         with _damaged_folder(model):
             module = _create(model, weights) if seed is None else _create_untrained(model)
-    dtype = choose_dtype(target.type, precision)
+    dtype = coca_dtype(target.type, precision)
     if target.type == "cuda":
         # TF32 for what stays in fp32, unless all of it shall equal a CPU's.
         torch.set_float32_matmul_precision("high" if dtype == torch.float16 else "highest")
@@ -140,7 +140,7 @@ def load_coca(
     )
 
 
-def choose_dtype(device: str, precision: Precision) -> torch.dtype:
+def coca_dtype(device: str, precision: Precision) -> torch.dtype:
     """The type of the parameters on a device, where `auto` is fp16 on a GPU and fp32 on a CPU."""
     half = precision == "fp16" or (precision == "auto" and device.startswith("cuda"))
     return torch.float16 if half else torch.float32

@@ -51,7 +51,7 @@ def embed_texts(coca: Coca, texts: Sequence[str], *, batch_size: int = 256) -> T
 
     def encode(part: NDArray[np.int64]) -> NDArray[np.float32]:
         batch = torch.from_numpy(part).to(coca.device)
-        return unit_rows(coca.module.encode_text(batch, normalize=False))
+        return unit_vectors(coca.module.encode_text(batch, normalize=False))
 
     none = np.empty((0, coca.embed_dim), dtype=np.float32)
     size = BatchSize(batch_size, fits=coca.fits, kind="texts", free=coca.decoders.clear)
@@ -73,7 +73,7 @@ def _tokens(coca: Coca, text: str) -> list[int]:
     return [tokenizer.sot_token_id, *(i for i in tokenizer.encode(text) if i not in special)]
 
 
-def unit_rows(latent: torch.Tensor) -> NDArray[np.float32]:
+def unit_vectors(latent: torch.Tensor) -> NDArray[np.float32]:
     """Normalise embeddings (n, D) in float32.
 
     Raises:

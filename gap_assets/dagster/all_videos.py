@@ -78,21 +78,13 @@ def materialize_whole(
     except GapInputError as error:
         raise dg.Failure(f"{asset}: {error}", allow_retries=False) from error
     seconds = time.monotonic() - started
-    commit_whole(
-        warehouse,
-        asset,
-        rows,
-        hashes={None: value},
-        settings=settings,
-        run_id=context.run_id,
-        seconds=seconds,
-    )
+    result = {"hashes": {None: value}, "settings": settings, "run_id": context.run_id}
+    commit_whole(warehouse, asset, rows, **result, seconds=seconds)
     if not tells_progress:
         report_progress(asset, 1, 1)
     count = sum(len(frame) for frame in rows.values())
-    return dg.MaterializeResult(
-        metadata={"dagster/row_count": count, "seconds": round(seconds, 3), **metadata}
-    )
+    numbers = {"dagster/row_count": count, "seconds": round(seconds, 3)}
+    return dg.MaterializeResult(metadata=numbers | metadata)
 
 
 def _video_ids(warehouse: Warehouse) -> list[str]:

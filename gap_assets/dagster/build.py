@@ -5,23 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from gap_assets.dagster import checks, executors, jobs, partitions, resources, sensors
-from gap_assets.dagster.assets import captions, embeddings, frames, gap, projections, sources
+from gap_assets.dagster import assets, checks, executors, jobs, partitions, resources, sensors
 from gap_assets.settings import Settings
 
-all_assets: list[dg.AssetsDefinition] = [
-    sources.videos,
-    sources.reference_captions,
-    frames.described_frames,
-    captions.filtered_captions,
-    captions.video_summaries,
-    embeddings.video_embeddings,
-    embeddings.text_embeddings,
-    projections.projection_model,
-    projections.projections,
-    gap.untrained_embeddings,
-    gap.gap_metrics,
-    gap.gap_report,
+all_assets = [
+    asset
+    for asset in dg.load_assets_from_package_module(assets)
+    if isinstance(asset, dg.AssetsDefinition)
 ]
 
 

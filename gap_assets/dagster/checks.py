@@ -10,7 +10,7 @@ import dagster as dg
 
 from gap_assets.dagster.executors import needs
 from gap_assets.dagster.resources import WarehouseResource
-from gap_assets.dagster.specs import preview
+from gap_assets.dagster.specs import preview_table
 from gap_assets.graph import STEPS
 from gap_assets.summaries.support import MOSTLY
 from gap_assets.warehouse.schema import TABLES
@@ -146,7 +146,7 @@ def checks(
         found = store.read_embeddings(QUERIES[key])
         metadata: dict[str, Any] = {"found": len(found)}
         if len(found):
-            metadata["rows"] = preview(found, found.columns)
+            metadata["rows"] = preview_table(found, found.columns)
         yield dg.AssetCheckResult(
             asset_key=key.asset_key,
             check_name=key.name,

@@ -8,14 +8,16 @@ is told of a run is `run_metadata`'s.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import dagster as dg
+import polars as pl
 
 from gap_assets.dagster.resources import settings_in
 from gap_assets.dagster.run_metadata import add_partition_numbers
 from gap_assets.graph import STEPS
 from gap_assets.pipeline.stages import (
-    Compute,
+    Chunk,
     Finish,
     Stage,
     Tally,
@@ -25,7 +27,7 @@ from gap_assets.pipeline.stages import (
     started_chunks,
 )
 from gap_assets.progress import report_progress
-from gap_assets.warehouse.ledger import Plan, plan
+from gap_assets.warehouse.ledger import Plan, Results, plan
 from gap_assets.warehouse.store import Warehouse
 
 
@@ -39,7 +41,7 @@ class ChunkConfig(dg.Config):
 def materialize_videos(
     context: dg.AssetExecutionContext,
     asset: str,
-    compute: Compute,
+    compute: Callable[[list[str]], Results],
     *,
     warehouse: Warehouse,
     config: ChunkConfig,
@@ -47,11 +49,7 @@ def materialize_videos(
     load: Callable[[], object] = lambda: None,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Materialises a per-video asset that one computation makes; see `materialize_stages`."""
-
-    def start(videos: list[str], wanted: Sequence[str]) -> Finish:
-        return lambda _: compute(videos, wanted)
-
-    stage = Stage(assets=[asset], start=start, load=load)
+    stage = Stage(assets=[asset], start=partial(_begin, compute), load=load)
     [result] = materialize_stages(context, [stage], warehouse=warehouse, config=config, unit=unit)
     return result
 
@@ -94,9 +92,43 @@ def materialize_stages(
     if groups:
         prepare()
         _announce(plans, tally)
+    chunks = started_chunks(groups, stages, size=config.videos_per_chunk)
+    _work_off(context, chunks, plans, warehouse=warehouse, tally=tally)
+    tally.finish(warehouse, [video for group in groups.values() for video in group])
+    if tally.done:
+        context.log.info(tally.summary())
+    for asset, asset_plan in plans.items():
+        numbers = add_partition_numbers(context, asset, videos, warehouse=warehouse)
+        blocked = set(asset_plan.blocked) - left_out(asset_plan, warehouse)
+        if blocked:
+            raise _waiting(asset, sorted(blocked))
+        skipped = {"videos skipped (current)": len(asset_plan.current)}
+        metadata = {**numbers, **skipped, **tally.metadata()}
+        yield dg.MaterializeResult(asset_key=asset, metadata=metadata)
+
+
+def _begin(compute: Callable[[list[str]], Results], videos: list[str], _: Sequence[str]) -> Finish:
+    return partial(_finish, compute, videos)
+
+
+def _finish(
+    compute: Callable[[list[str]], Results], videos: list[str], _: Mapping[str, pl.DataFrame]
+) -> Results:
+    return compute(videos)
+
+
+def _work_off(
+    context: dg.AssetExecutionContext,
+    chunks: Iterator[Chunk],
+    plans: Mapping[str, Plan],
+    *,
+    warehouse: Warehouse,
+    tally: Tally,
+) -> None:
+    """Takes each chunk through its stages; what one stage made is written while the next works."""
     with ThreadPoolExecutor(1, thread_name_prefix="commit") as writer:
         writing: Future[None] | None = None
-        for chunk in started_chunks(groups, stages, size=config.videos_per_chunk):
+        for chunk in chunks:
             for write in computed_stages(
                 chunk, plans, warehouse, run_id=context.run_id, tally=tally
             ):
@@ -112,18 +144,6 @@ def materialize_stages(
                 report_progress(asset, tally.done, tally.total)
         if writing:
             writing.result()
-    tally.finish(warehouse, [video for group in groups.values() for video in group])
-    if tally.done:
-        context.log.info(tally.summary())
-    for asset, asset_plan in plans.items():
-        numbers = add_partition_numbers(context, asset, videos, warehouse=warehouse)
-        blocked = set(asset_plan.blocked) - left_out(asset_plan, warehouse)
-        if blocked:
-            raise _waiting(asset, sorted(blocked))
-        skipped = {"videos skipped (current)": len(asset_plan.current)}
-        yield dg.MaterializeResult(
-            asset_key=asset, metadata={**numbers, **skipped, **tally.metadata()}
-        )
 
 
 def _announce(plans: Mapping[str, Plan], tally: Tally) -> None:

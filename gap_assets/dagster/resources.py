@@ -5,25 +5,16 @@ launchpad. What a resource does with its config is the core's work, imported whe
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import dagster as dg
 from pydantic import Field
 
 from gap_assets import parameters
-from gap_assets.coca.settings import DecodeSettings
-from gap_assets.limits import Limits
 from gap_assets.parameters import settings_fingerprint
-from gap_assets.pipeline.models import resident_coca, resident_summarizer
 from gap_assets.profiles import PROFILES, ProfileName
 from gap_assets.settings import Settings, default_parameters
-from gap_assets.video import sampling as core_sampling
 from gap_assets.warehouse.store import Warehouse
-
-if TYPE_CHECKING:
-    from gap_assets.coca.model import Coca
-    from gap_assets.pipeline.captions import Calibration
-    from gap_assets.summaries.summarizer import Summarizer
 
 
 # Dagster shows a union in the launchpad if its members are its own.
@@ -49,26 +40,6 @@ class FrameSampling(parameters.FrameSampling, dg.ConfigurableResource):  # type:
     sampling: Annotated[
         FramesPerSecond | EverySeconds | FixedCount | KeyFrames, Field(discriminator="kind")
     ]
-
-    def core(self) -> core_sampling.Sampling:
-        """The core's name for the sampling."""
-        match self.sampling:
-            case FramesPerSecond(rate=rate):
-                return core_sampling.FramesPerSecond(rate=rate)
-            case EverySeconds(seconds=seconds):
-                return core_sampling.EverySeconds(seconds=seconds)
-            case FixedCount(count=count):
-                return core_sampling.FixedCount(count=count)
-            case _:
-                return core_sampling.KeyFrames()
-
-    def limits(self) -> Limits:
-        """What a video may cost."""
-        return Limits(
-            max_pixels=int(self.max_megapixels * 1e6),
-            max_frames=self.max_frames,
-            max_decode_seconds=self.max_decode_seconds,
-        )
 
 
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -100,60 +71,17 @@ class GapStatistics(parameters.GapStatistics, dg.ConfigurableResource):  # type:
 class CocaModel(parameters.CocaModel, dg.ConfigurableResource):  # type: ignore[type-arg]
     """The CoCa that embeds frames and texts, and captions frames unless told otherwise."""
 
-    def load(self, *, weights: str | None = None) -> "Coca":
-        """The model, loaded once per process.
-
-        Args:
-            weights: Another tag than the resource's own.
-        """
-        return resident_coca(self, weights=weights)
-
-    def untrained(self, *, seed: int) -> "Coca":
-        """The same architecture with random weights, for as long as the caller holds it."""
-        from gap_assets.coca.model import load_coca
-
-        return load_coca(
-            model=self.model,
-            weights=None,
-            device=self.device,
-            precision=self.precision,
-            seed=seed,
-        )
-
-    def logit_scale(self) -> float:
-        """The model's own inverse temperature, learned with it."""
-        from gap_assets.coca.cost import logit_scale
-
-        return logit_scale(self.model, self.weights)
-
 
 class Captioning(parameters.Captioning, dg.ConfigurableResource):  # type: ignore[type-arg]
     """How frame captions are decoded."""
-
-    def core(self) -> "DecodeSettings":
-        """The core's name for these settings."""
-        return DecodeSettings(**self.model_dump(exclude={"weights"}))
 
 
 class CaptionFilter(parameters.CaptionFilter, dg.ConfigurableResource):  # type: ignore[type-arg]
     """Which captions of a video are kept for its summary."""
 
-    def calibrate(self, coca: CocaModel) -> "Calibration | None":
-        """How far apart captions of this model lie; None where the method does not compare them."""
-        if self.method != "cluster":
-            return None
-        from gap_assets.coca.text import embed_texts
-        from gap_assets.pipeline.captions import calibrate, calibration_captions
-
-        return calibrate(embed_texts(coca.load(), calibration_captions(coca.model)).embeddings)
-
 
 class SummarizerModel(parameters.SummarizerModel, dg.ConfigurableResource):  # type: ignore[type-arg]
     """The language model that turns a video's captions into one summary."""
-
-    def load(self) -> "Summarizer":
-        """The model, loaded once per process."""
-        return resident_summarizer(self)
 
 
 CHOSEN = {

@@ -77,7 +77,7 @@ def table_metadata(asset: str) -> dict[str, Any]:
     }
 
 
-def preview(rows: pl.DataFrame, columns: list[str]) -> dg.TableMetadataValue:
+def preview_table(rows: pl.DataFrame, columns: list[str]) -> dg.TableMetadataValue:
     """The first rows as a table in the UI; texts are data there, never markup."""
     records = [
         dg.TableRecord({name: str(value) for name, value in row.items()})

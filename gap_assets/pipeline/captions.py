@@ -1,11 +1,11 @@
 """Keep the captions of a video that say something different, in the order of time.
 
-What to keep is decided here from captions and their text embeddings. Making the embeddings is not
-done here; neither torch nor a model is needed.
+What to keep is decided by `filter_captions` from captions and their text embeddings, which
+`filter_videos` has made by CoCa where the method compares them.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from gap_assets.parameters import CaptionFilter, CocaModel
+from gap_assets.pipeline.models import resident_coca
+from gap_assets.warehouse.ledger import Results
+from gap_assets.warehouse.rows import by_video, typed_rows
+from gap_assets.warehouse.store import Warehouse
+
 Method = Literal["cluster", "run_length", "none"]
+
+CAPTIONS = """
+    SELECT video_id, frame_index, caption FROM frame_captions WHERE video_id IN (FROM given)
+    ORDER BY video_id, frame_index
+"""
 
 # Of mutually different captions, this share may be closer than the threshold by accident.
 CHANCE = 0.01
@@ -153,3 +164,44 @@ def calibration_captions(model: str) -> list[str]:
     if not (model.startswith("local-dir:") and own.is_file()):
         own = Path(__file__).parent / "calibration_captions.txt"
     return [line.strip() for line in own.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def calibrate_model(coca: CocaModel, caption_filter: CaptionFilter) -> Calibration | None:
+    """How far apart captions of this model lie; None where the method does not compare them."""
+    if caption_filter.method != "cluster":
+        return None
+    from gap_assets.coca.text import embed_texts
+
+    return calibrate(embed_texts(resident_coca(coca), calibration_captions(coca.model)).embeddings)
+
+
+def filter_videos(
+    videos: Sequence[str],
+    *,
+    warehouse: Warehouse,
+    coca: CocaModel,
+    caption_filter: CaptionFilter,
+    calibration: Callable[[], Calibration | None],
+) -> Results:
+    """The captions that each video keeps; `calibration` gives what `calibrate_model` does."""
+    captions = warehouse.read(CAPTIONS, videos=videos)
+    embeddings: dict[str, NDArray[np.float32]] = {}
+    if caption_filter.method == "cluster" and len(captions):
+        from gap_assets.coca.text import embed_texts
+
+        texts = captions["caption"].unique(maintain_order=True).to_list()
+        embedded = embed_texts(resident_coca(coca), texts).embeddings
+        embeddings = dict(zip(texts, embedded, strict=True))
+    rows = []
+    for video, of_video in by_video(captions).items():
+        texts = of_video["caption"].to_list()
+        kept = filter_captions(
+            texts,
+            method=caption_filter.method,
+            embeddings=np.stack([embeddings[text] for text in texts]) if embeddings else None,
+            calibration=calibration(),
+        )
+        for rank, caption in enumerate(kept):
+            at = caption.position
+            rows.append((video, rank, of_video["frame_index"][at], texts[at], caption.cluster_size))
+    return Results(rows={"filtered_captions": typed_rows("filtered_captions", rows)})

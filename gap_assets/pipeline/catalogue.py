@@ -22,28 +22,14 @@ from gap_assets.video.container import UnreadableVideoError
 from gap_assets.video.decode import Limits
 from gap_assets.video.isolated import DecoderProcesses, InterruptedDecodingError
 from gap_assets.video.probe import probe
+from gap_assets.warehouse.schema import row_types
 
 SUFFIXES = frozenset(
     {".3g2", ".3gp", ".asf", ".avi", ".flv", ".m1v", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov"}
     | {".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
 )
 
-COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
-    "video_id": pl.String,
-    "path": pl.String,
-    "bytes": pl.Int64,
-    "modified_ns": pl.Int64,
-    "container": pl.String,
-    "codec": pl.String,
-    "width": pl.Int32,
-    "height": pl.Int32,
-    "rotation": pl.Int32,
-    "fps": pl.Float64,
-    "duration_s": pl.Float64,
-    "status": pl.String,
-    "error": pl.String,
-    "content_hash": pl.String,
-}
+COLUMNS = row_types("videos")
 
 UNREAD = "not read: "
 

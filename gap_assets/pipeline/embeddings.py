@@ -4,12 +4,18 @@ A fusion makes one embedding of those of a video's frames. The models are `gap_a
 is what the trained network and the untrained controls share.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from gap_assets.parameters import CocaModel
+from gap_assets.pipeline.models import resident_coca
+from gap_assets.warehouse.ledger import Results
+from gap_assets.warehouse.rows import typed_rows
+from gap_assets.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
     from gap_assets.coca.model import Coca
@@ -64,6 +70,12 @@ TEXTS = """
 """
 
 
+FRAMES = """
+    SELECT video_id, embedding FROM frame_embeddings WHERE video_id IN (FROM given)
+    ORDER BY video_id, frame_index
+"""
+
+
 def embedding_column(vectors: Vectors) -> pl.Series:
     """A column of vectors from an array (n, D), for the type `FLOAT[D]`."""
     return pl.Series("embedding", vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
@@ -88,8 +100,8 @@ def fuse_frames(video_ids: pl.Series, embeddings: Vectors) -> pl.DataFrame:
             keys.append((video, fusion, float(np.linalg.norm(vectors[-1])), len(of_video)))
     if not keys:
         return pl.DataFrame()
-    columns = {"video_id": pl.String, "fusion": pl.String, "norm": pl.Float64, "n_frames": pl.Int32}
-    rows = pl.DataFrame(keys, schema=columns, orient="row")
+    columns = ("video_id", "fusion", "norm", "n_frames")
+    rows = typed_rows("video_embeddings", keys, columns=columns)
     return rows.with_columns(embedding_column(np.stack(vectors)))
 
 
@@ -119,13 +131,8 @@ def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
         vectors.append(mean / np.linalg.norm(mean))
         tokens, cut = embedded.n_tokens[rows].sum(), embedded.truncated[rows].any()
         keys.append((video, source, int(tokens), bool(cut)))
-    columns = {
-        "video_id": pl.String,
-        "source": pl.String,
-        "n_tokens": pl.Int32,
-        "truncated": pl.Boolean,
-    }
-    keyed = pl.DataFrame(keys, schema=columns, orient="row")
+    columns = ("video_id", "source", "n_tokens", "truncated")
+    keyed = typed_rows("text_embeddings", keys, columns=columns)
     of_captions = {
         key[0]: vector for key, vector in zip(keys, vectors, strict=True) if key[1] == "filtered"
     }
@@ -135,3 +142,18 @@ def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
     ]
     keyed = keyed.with_columns(pl.Series("cosine_to_captions", cosines, dtype=pl.Float64))
     return keyed.with_columns(embedding_column(np.stack(vectors).astype(np.float32)))
+
+
+def embed_videos(videos: Sequence[str], *, warehouse: Warehouse) -> Results:
+    """The fused embeddings of some videos from those of their stored frames."""
+    frames = warehouse.read_embeddings(FRAMES, videos=videos)
+    rows = pl.DataFrame()
+    if len(frames):
+        rows = fuse_frames(frames["video_id"], frames["embedding"].to_numpy())
+    return Results(rows={"video_embeddings": rows})
+
+
+def embed_video_texts(videos: Sequence[str], *, warehouse: Warehouse, coca: CocaModel) -> Results:
+    """The embeddings of all that is said of some videos."""
+    rows = embed_sources(resident_coca(coca), warehouse.read(TEXTS, videos=videos))
+    return Results(rows={"text_embeddings": rows})

@@ -129,7 +129,7 @@ def download_bytes(models: Iterable[ModelStatus]) -> int:
 
 
 def _coca_status(coca: CocaModel, weights: str | None, *, role: str, option: str) -> ModelStatus:
-    from gap_assets.coca.model import check_folder, choose_dtype
+    from gap_assets.coca.model import check_folder, coca_dtype
     from gap_assets.coca.weights import check_weights, folder_weights, locate_weights, read_weights
 
     tensors = None
@@ -152,7 +152,7 @@ def _coca_status(coca: CocaModel, weights: str | None, *, role: str, option: str
         option=option,
         here=tensors is not None,
         bytes=size,
-        memory=parameters * choose_dtype(place, coca.precision).itemsize,
+        memory=parameters * coca_dtype(place, coca.precision).itemsize,
         place=place,
     )
 
@@ -162,10 +162,10 @@ def _summarizer_status(summarizer: SummarizerModel, found: LanguageModelFiles) -
     encoder_decoder = found.folder is not None and _require_language_model(
         found.folder, summarizer.model
     )
-    from gap_assets.summaries.summarizer import choose_dtype
+    from gap_assets.summaries.summarizer import summarizer_dtype
 
     place = _place(summarizer.device)
-    dtype = choose_dtype(place, summarizer.dtype, encoder_decoder=encoder_decoder)
+    dtype = summarizer_dtype(place, summarizer.dtype, encoder_decoder=encoder_decoder)
     return ModelStatus(
         role="summaries",
         name=display_name(summarizer.model, summarizer.revision),

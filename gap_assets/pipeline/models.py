@@ -44,6 +44,15 @@ def resident_coca(coca: CocaModel, *, weights: str | None = None) -> "Coca":
     )
 
 
+def untrained_coca(coca: CocaModel, seed: int) -> "Coca":
+    """The same architecture with random weights, for as long as the caller holds it."""
+    from gap_assets.coca.model import load_coca
+
+    return load_coca(
+        model=coca.model, weights=None, device=coca.device, precision=coca.precision, seed=seed
+    )
+
+
 def resident_summarizer(summarizer: SummarizerModel) -> "Summarizer":
     """The chosen language model, loaded once per process."""
     from gap_assets.summaries.summarizer import load_summarizer

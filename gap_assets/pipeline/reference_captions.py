@@ -8,14 +8,9 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
-COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
-    "video_id": pl.String,
-    "caption": pl.String,
-    "sentences": pl.List(pl.String),
-    "timestamps": pl.List(pl.List(pl.Float64)),
-    "split": pl.String,
-    "dataset": pl.String,
-}
+from gap_assets.warehouse.schema import row_types
+
+COLUMNS = row_types("reference_captions")
 
 
 # ActivityNet's own files, and those of the data set on the hub, differ only by their names.

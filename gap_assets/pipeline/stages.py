@@ -113,10 +113,6 @@ def _on_gpu() -> bool:
 CHUNKS_AHEAD = 2
 
 
-Compute = Callable[[list[str], Sequence[str]], Results]
-"""Given some videos and the assets that are wanted of them, makes their rows."""
-
-
 Finish = Callable[[Mapping[str, pl.DataFrame]], Results]
 """Given the rows that the stages before made of the same videos, waits for this stage's results."""
 

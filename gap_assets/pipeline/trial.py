@@ -17,6 +17,7 @@ from gap_assets.parameters import (
     GapStatistics,
     SummarizerModel,
 )
+from gap_assets.pipeline.frames import decode_settings
 from gap_assets.pipeline.models import resident_coca, resident_summarizer
 
 TRIED_AT_ONCE = 16  # videos, a chunk of a run
@@ -77,11 +78,11 @@ def try_models(chosen: Chosen, pictures: Sequence[bytes], *, captions: int) -> S
 
 def _try_frames(chosen: Chosen, pictures: Sequence[bytes]) -> tuple[float, float, Any]:
     """Seconds to describe a frame and to embed it, and captions without end."""
-    from gap_assets.coca.engine import DecodeSettings, describe_frames, embed_frames
+    from gap_assets.coca.engine import describe_frames, embed_frames
 
     size, other = chosen.coca.batch_size, chosen.captioning.weights
     coca = resident_coca(chosen.coca, weights=other)
-    decode = DecodeSettings(**chosen.captioning.model_dump(exclude={"weights"}))
+    decode = decode_settings(chosen.captioning)
     for count in (4, 16, 64, 256):  # more where the model is fast: the first passes warm it up
         batch = list(islice(cycle(pictures), count))
         started = time.monotonic()

@@ -69,7 +69,7 @@ def tokenize(tokenizer: Any, prompt: str, captions: Sequence[str], *, kind: Kind
     they would end the message.
     """
     special = [token for token in tokenizer.all_special_tokens if token]
-    asked = render(prompt, [_without(caption, special) for caption in captions])
+    asked = fill_prompt(prompt, [_without(caption, special) for caption in captions])
     if kind != "chat":
         return list(tokenizer(asked, truncation=False)["input_ids"])
     message = [{"role": "user", "content": asked}]
@@ -87,7 +87,7 @@ def _without(text: str, parts: Sequence[str]) -> str:
     return text
 
 
-def render(prompt: str, captions: Sequence[str]) -> str:
+def fill_prompt(prompt: str, captions: Sequence[str]) -> str:
     """Put captions into a prompt.
 
     They are joined by " . ", or stand one per line where the field follows the list mark "- ".

@@ -98,7 +98,7 @@ def _load(model: str, device: str, dtype: Precision) -> Summarizer:
     kind = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM
     network = kind.from_pretrained(
         model,
-        dtype=choose_dtype(device, dtype, encoder_decoder=encoder_decoder),
+        dtype=summarizer_dtype(device, dtype, encoder_decoder=encoder_decoder),
         use_safetensors=True,
         **source,
     )
@@ -115,7 +115,7 @@ def _load(model: str, device: str, dtype: Precision) -> Summarizer:
     )
 
 
-def choose_dtype(device: str, dtype: Precision, *, encoder_decoder: bool) -> torch.dtype:
+def summarizer_dtype(device: str, dtype: Precision, *, encoder_decoder: bool) -> torch.dtype:
     """The type of the parameters on a device; see `load_summarizer` for `auto`."""
     if dtype != "auto":
         return DTYPES[dtype]
@@ -143,7 +143,7 @@ def summarize(
     Args:
         summarizer: From `load_summarizer`.
         captions: Per video, its captions in the order of time.
-        prompt: With the field `{captions}` (see `prompts.render`); None for the model's default.
+        prompt: With the field `{captions}` (see `prompts`); None for the model's default.
         max_new_tokens: Longest summary in tokens.
         repetition_penalty: Above 1 discourages tokens that the summary already has; those of the
             prompt are spared.

@@ -55,7 +55,7 @@ def opened(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnecti
 
 
 @contextmanager
-def confined(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_for_queries(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for the SQL of others: read-only, and it reaches no other file.
 
     Raises:

@@ -91,7 +91,7 @@ def reading(url: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def confined(url: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_lake_for_queries(url: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for the SQL of others, to be asked nothing that `refuse_escapes` refuses.
 
     Raises:

@@ -11,26 +11,8 @@ import duckdb
 import polars as pl
 
 from gap_assets.graph import result_hash
-from gap_assets.warehouse.rows import replace_rows
+from gap_assets.warehouse.rows import replace_rows, typed_rows
 from gap_assets.warehouse.store import Warehouse
-
-LEDGER_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "asset": pl.String,
-    "video_id": pl.String,
-    "config_hash": pl.String,
-    "settings": pl.String,
-    "run_id": pl.String,
-    "n_rows": pl.Int64,
-    "seconds": pl.Float64,
-    "materialized_at": pl.Datetime("us", "UTC"),
-}
-FAILURE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "video_id": pl.String,
-    "asset": pl.String,
-    "error_type": pl.String,
-    "error": pl.String,
-    "failed_at": pl.Datetime("us", "UTC"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,9 +153,9 @@ def commit(
             ]
             replace_rows(connection, asset, rows, where={"video_id": videos})
             of_asset = {"asset": [asset], "video_id": videos}
-            new = pl.DataFrame(ledger, schema=LEDGER_SCHEMA, orient="row")
+            new = typed_rows("materializations", ledger)
             replace_rows(connection, "materializations", new, where=of_asset)
-            new = pl.DataFrame(failures, schema=FAILURE_SCHEMA, orient="row")
+            new = typed_rows("failures", failures)
             replace_rows(connection, "failures", new, where=of_asset)
         if results.video_status is not None:
             connection.register("found", results.video_status.to_arrow())
@@ -211,13 +193,12 @@ def commit_whole(
     now = datetime.now(UTC)
     count = sum(len(frame) for frame in rows.values())
     share = seconds / max(len(hashes), 1)
-    ledger = pl.DataFrame(
-        [
+    ledger = typed_rows(
+        "materializations",
+        (
             (asset, video, value, settings, run_id, 1 if video else count, share, now)
             for video, value in hashes.items()
-        ],
-        schema=LEDGER_SCHEMA,
-        orient="row",
+        ),
     )
 
     def work(connection: duckdb.DuckDBPyConnection) -> None:

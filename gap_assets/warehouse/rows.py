@@ -16,6 +16,7 @@ from gap_assets.warehouse.schema import (
     comment_on,
     create_table,
     holds_embeddings,
+    row_types,
 )
 from gap_assets.warehouse.waiting import WarehouseError as WarehouseError
 
@@ -28,9 +29,19 @@ def by_video(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {str(key[0]): part for key, part in parts.items()}
 
 
-def table(rows: Iterable[Sequence[Any]], **columns: Any) -> pl.DataFrame:
-    """A frame of rows, whose columns keep their types when there are no rows."""
-    return pl.DataFrame(list(rows), schema=columns, orient="row")
+def typed_rows(
+    table: str, rows: Iterable[Sequence[Any]], *, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """A frame of rows of a table, typed as its columns are, also when there are no rows.
+
+    Args:
+        table: One of `schema.TABLES`.
+        rows: Values in the order of the columns.
+        columns: Which columns they are; default: all but embeddings.
+    """
+    types = row_types(table)
+    schema = {name: types[name] for name in columns or types}
+    return pl.DataFrame(list(rows), schema=schema, orient="row")
 
 
 def replace_rows(

@@ -7,7 +7,23 @@ reads or writes rows.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import polars as pl
+
 SCHEMA_VERSION = 2
+
+PolarsType = pl.DataType | type[pl.DataType]
+
+POLARS_TYPES: dict[str, PolarsType] = {
+    "VARCHAR": pl.String,
+    "VARCHAR[]": pl.List(pl.String),
+    "DOUBLE[][]": pl.List(pl.List(pl.Float64)),
+    "INTEGER": pl.Int32,
+    "BIGINT": pl.Int64,
+    "DOUBLE": pl.Float64,
+    "BOOLEAN": pl.Boolean,
+    "BLOB": pl.Binary,
+    "TIMESTAMPTZ": pl.Datetime("us", "UTC"),
+}
 
 EMBEDDING = "FLOAT[D]"
 """The type of an embedding, whose size D is that of the warehouse's CoCa."""
@@ -251,6 +267,12 @@ def comment_on(table: str) -> list[str]:
         for name, (_, description) in declared.columns.items()
     )
     return [f"COMMENT ON TABLE {table} IS {_quoted(declared.description)}", *on_columns]
+
+
+def row_types(table: str) -> dict[str, PolarsType]:
+    """The polars type of each column of a table but embeddings, whose size is not declared."""
+    kinds = {name: kind for name, (kind, _) in TABLES[table].columns.items()}
+    return {name: POLARS_TYPES[kind] for name, kind in kinds.items() if kind != EMBEDDING}
 
 
 def holds_embeddings(table: str) -> bool:

@@ -130,9 +130,9 @@ class Warehouse:
             WarehouseError: If there is no warehouse yet, or the SQL is wrong.
         """
         connected = (
-            lake.confined(str(self.path))
+            lake.open_lake_for_queries(str(self.path))
             if self.is_lake
-            else file.confined(Path(self.path), patience_s=self.patience_s)
+            else file.open_for_queries(Path(self.path), patience_s=self.patience_s)
         )
         with connected as connection:
             try:

@@ -6,7 +6,7 @@ from gap_assets.coca.decoder import CaptionDecoder
 from gap_assets.coca.engine import embed_frames
 from gap_assets.coca.model import load_coca
 from gap_assets.coca.settings import DecodeSettings
-from gap_assets.coca.text import embed_texts, unit_rows
+from gap_assets.coca.text import embed_texts, unit_vectors
 from gap_assets_tests.coca import reference
 from gap_assets_tests.coca.conftest import jpeg
 
@@ -122,7 +122,9 @@ def test_large_models_give_the_tokens_and_embeddings_of_the_plain_model(name, co
     lengths = {"start": start, "end": end, "max_tokens": 9, "min_tokens": 3}
     with torch.inference_mode():
         latent, tokens = coca.module.visual(pictures)
-        assert np.abs(unit_rows(latent) - coca.module.encode_image(pictures).numpy()).max() < 1e-5
+        assert (
+            np.abs(unit_vectors(latent) - coca.module.encode_image(pictures).numpy()).max() < 1e-5
+        )
     for mode, beams in (("greedy", 1), ("compat", 2), ("beam", 3)):
         settings = DecodeSettings(mode=mode, beams=beams, max_tokens=9, min_tokens=3)
         decoder = CaptionDecoder(coca.module, start=start, end=end, settings=settings)

@@ -68,8 +68,8 @@ def test_what_changed_since_it_was_listed_fails_alone_and_is_mended_by_the_next_
     )
     (folder / "unmounted").rename(folder / "world-0002.mp4")
     run(settings, "catalogue")
-    standing = current_status(settings)
-    assert standing.videos_to_do(["frames"]) == {*found, "renamed"}
+    status = current_status(settings)
+    assert status.videos_to_do(["frames"]) == {*found, "renamed"}
     decode(settings)
     assert failures(settings) == {"world-0001": "The file is gone."}
     assert current_status(settings).counts()["frames"] == {"current": 5, "failed": 1}

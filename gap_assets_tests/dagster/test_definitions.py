@@ -29,7 +29,7 @@ def test_the_code_location_loads_without_the_heavy_libraries():
     assert result.stdout.split() == []
 
 
-def test_the_standing_is_known_without_dagster_and_agrees_with_the_resources(made):
+def test_the_status_is_known_without_dagster_and_agrees_with_the_resources(made):
     status = "import sys; from gap_assets.cli import app; app(['status'], standalone_mode=False)"
     result = subprocess.run(
         [sys.executable, "-c", f"{status}; print('dagster' in sys.modules)"],

@@ -95,8 +95,8 @@ def test_a_prompt_must_hold_its_field_and_leave_room(summarizer):
 
 def test_prompts_join_captions_by_a_full_stop_or_as_a_list():
     captions = [" A dog.", "{captions} \n and a cat ."]
-    assert prompts.render("{captions}", captions) == "A dog . {captions} and a cat"
-    assert prompts.render("Seen:\n- {captions}\nSo:", captions) == (
+    assert prompts.fill_prompt("{captions}", captions) == "A dog . {captions} and a cat"
+    assert prompts.fill_prompt("Seen:\n- {captions}\nSo:", captions) == (
         "Seen:\n- A dog\n- {captions} and a cat\nSo:"
     )
     for prompt in (prompts.INSTRUCTION_PROMPT, prompts.FEW_SHOT_PROMPT):

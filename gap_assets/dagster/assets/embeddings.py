@@ -1,15 +1,14 @@
 """Embeddings of whole videos and of their texts, in CoCa's shared space."""
 
-from collections.abc import Sequence
+from functools import partial
 
 import dagster as dg
-import polars as pl
 
 from gap_assets.dagster.per_video import ChunkConfig, materialize_videos
 from gap_assets.dagster.resources import CocaModel, WarehouseResource
 from gap_assets.dagster.specs import GPU_POOL, video_asset
-from gap_assets.pipeline.embeddings import TEXTS, embed_sources, fuse_frames
-from gap_assets.warehouse.ledger import Results
+from gap_assets.pipeline.embeddings import embed_video_texts, embed_videos
+from gap_assets.pipeline.models import resident_coca
 
 
 @video_asset("video_embeddings", group="embeddings", kinds={"numpy"})
@@ -22,20 +21,7 @@ def video_embeddings(
     frames are. Normalise them before you compare cosines, as `gap_metrics` does.
     """
     store = warehouse.open()
-
-    def compute(videos: list[str], _: Sequence[str]) -> Results:
-        frames = store.read_embeddings(
-            "SELECT video_id, embedding FROM frame_embeddings"
-            " WHERE video_id IN (FROM given) ORDER BY video_id, frame_index",
-            videos=videos,
-        )
-        rows = (
-            pl.DataFrame()
-            if frames.is_empty()
-            else fuse_frames(frames["video_id"], frames["embedding"].to_numpy())
-        )
-        return Results(rows={"video_embeddings": rows})
-
+    compute = partial(embed_videos, warehouse=store)
     return materialize_videos(
         context, "video_embeddings", compute, warehouse=store, config=config, unit="vectors"
     )
@@ -58,18 +44,12 @@ def text_embeddings(
     CoCa and the language model at once.
     """
     store = warehouse.open()
-
-    def compute(videos: list[str], _: Sequence[str]) -> Results:
-        return Results(
-            rows={"text_embeddings": embed_sources(coca.load(), store.read(TEXTS, videos=videos))}
-        )
-
     return materialize_videos(
         context,
         "text_embeddings",
-        compute,
+        partial(embed_video_texts, warehouse=store, coca=coca),
         warehouse=store,
         config=config,
         unit="vectors",
-        load=coca.load,
+        load=partial(resident_coca, coca),
     )

@@ -10,7 +10,6 @@ import dagster as dg
 import polars as pl
 
 from gap_assets.dagster.all_videos import WholeConfig, is_current, materialize_whole
-from gap_assets.dagster.assets.projections import projection_file
 from gap_assets.dagster.resources import (
     Captioning,
     CocaModel,
@@ -21,16 +20,14 @@ from gap_assets.dagster.resources import (
     WarehouseResource,
 )
 from gap_assets.dagster.specs import GPU_POOL, whole_asset
-from gap_assets.gap.metric_rows import MetricPlan, metric_rows
-from gap_assets.gap.pairs import check_pairs
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report.report import report_files, write_report
+from gap_assets.gap.report.report import ReportFiles, report_files, write_report
 from gap_assets.graph import CONTROLS
-from gap_assets.pipeline.corpus import main_pair, read_corpus, read_untrained
-from gap_assets.pipeline.models import drop_models
-from gap_assets.pipeline.report import read_report_inputs
+from gap_assets.pipeline.metrics import main_metrics, measure_gap, metric_plan
+from gap_assets.pipeline.models import drop_models, untrained_coca
+from gap_assets.pipeline.projections import projection_file
+from gap_assets.pipeline.report import read_report_inputs, settings_as_facts
 from gap_assets.pipeline.untrained import count_frames, embed_controls, plan_controls
-from gap_assets.profiles import display_name
 from gap_assets.progress import report_progress
 
 
@@ -57,7 +54,7 @@ def untrained_embeddings(
         controls = plan_controls(count_frames(store), statistics, flop=encoding_flop(coca.model))
         drop_models()  # Nothing that is made after the controls needs a trained network.
         rows = embed_controls(
-            lambda seed: coca.untrained(seed=seed),
+            partial(untrained_coca, coca),
             store,
             controls=controls,
             text_source=statistics.text_source,
@@ -91,13 +88,8 @@ def gap_metrics(
     controlled = is_current(context, CONTROLS, warehouse=store)
 
     def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
-        corpus = read_corpus(store)
-        _, video, text = main_pair(corpus, statistics)
-        check_pairs(video, text)
-        untrained = read_untrained(store) if controlled else {}
-        controls = {name: part.sources for name, part in untrained.items()}
-        rows = metric_rows(corpus.sources, gap_plan(coca, statistics), controls)
-        return {"gap_metrics": pl.DataFrame(list(rows))}, {}
+        rows = measure_gap(store, coca=coca, statistics=statistics, controlled=controlled)
+        return {"gap_metrics": rows}, {}
 
     result = materialize_whole(
         context,
@@ -107,14 +99,8 @@ def gap_metrics(
         config=config,
         without=() if controlled else (CONTROLS,),
     )
-    main = store.read(
-        "SELECT metric, value FROM gap_metrics WHERE encoder = ? AND video_source = ?"
-        " AND text_source = ? AND isfinite(value)",
-        display_name(coca.model, coca.weights),
-        statistics.fusion,
-        statistics.text_source,
-    )
-    return result._replace(metadata={**(result.metadata or {}), **dict(main.iter_rows())})
+    main = main_metrics(store, coca=coca, statistics=statistics)
+    return result._replace(metadata={**(result.metadata or {}), **main})
 
 
 @whole_asset("gap_report", group="gap", kinds={"html", "matplotlib"})
@@ -135,55 +121,39 @@ def gap_report(
     below is its preview.
     """
     store = warehouse.open()
-    directory = Path(sources.report)
+    files = report_files(Path(sources.report))
 
     def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
         inputs = read_report_inputs(
             store,
-            plan=gap_plan(coca, statistics),
-            projections=ProjectionModel.load(projection_file(sources)),
+            plan=metric_plan(coca, statistics),
+            projections=ProjectionModel.load(projection_file(sources.report)),
             profile=sources.profile,
             expects_controls=statistics.untrained_seeds > 0,
             facts={
                 "Videos folder": sources.videos,
-                "CoCa": display_name(coca.model, coca.weights),
-                "Caption weights": captioning.weights or "the same",
-                "Caption decoding": captioning.mode,
-                "Summaries by": display_name(summarizer.model, summarizer.revision),
-                "Sampling": " ".join(
-                    str(value).replace("_", " ")
-                    for value in sampling.sampling.model_dump().values()
-                ),
+                **settings_as_facts(coca, captioning, summarizer, sampling),
             },
         )
-        write_report(inputs, directory)
+        write_report(inputs, Path(sources.report))
         return {}, {"videos": len(inputs.video_ids), "warnings": len(inputs.warnings)}
 
-    files = report_files(directory)
-
-    def made() -> bool:
-        return all(file.exists() for file in files)
-
     result = materialize_whole(
-        context, "gap_report", compute, warehouse=store, config=config, made=made
+        context,
+        "gap_report",
+        compute,
+        warehouse=store,
+        config=config,
+        made=lambda: all(file.exists() for file in files),
     )
+    return result._replace(metadata={**(result.metadata or {}), **_shown(files)})
+
+
+def _shown(files: ReportFiles) -> dict[str, Any]:
+    """The report's place and its picture, for the UI."""
     preview = base64.b64encode(files.preview_png.read_bytes()).decode()
-    shown: dict[str, Any] = {
+    return {
         "report": dg.MetadataValue.url(files.html.absolute().as_uri()),
         "report file": dg.MetadataValue.path(files.html),
         "preview": dg.MetadataValue.md(f"![preview](data:image/png;base64,{preview})"),
     }
-    return result._replace(metadata={**(result.metadata or {}), **shown})
-
-
-def gap_plan(coca: CocaModel, statistics: GapStatistics) -> MetricPlan:
-    """What `gap_metrics` compares; the encoder's name tells models apart in its rows."""
-    return MetricPlan(
-        encoder=display_name(coca.model, coca.weights),
-        video=statistics.fusion,
-        text=statistics.text_source,
-        logit_scale=coca.logit_scale(),
-        bootstraps=statistics.bootstraps,
-        permutations=statistics.permutations,
-        seed=statistics.seed,
-    )

@@ -8,7 +8,7 @@ import polars as pl
 
 from gap_assets.dagster.partitions import register_videos
 from gap_assets.dagster.resources import Sources, WarehouseResource
-from gap_assets.dagster.specs import preview, whole_asset
+from gap_assets.dagster.specs import preview_table, whole_asset
 from gap_assets.graph import fingerprint
 from gap_assets.pipeline.catalogue import describe_videos, ids_by_stem, read_exclusions
 from gap_assets.pipeline.reference_captions import COLUMNS, read_captions
@@ -43,17 +43,16 @@ def videos(
         seconds=time.monotonic() - started,
     )
     new = register_videos(context.instance, rows["video_id"].to_list())
+    unreadable = rows.filter(status="unreadable")
     readable = rows.filter(pl.col("status") != "unreadable")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
             "new partitions": len(new),
-            "unreadable": len(rows) - len(readable),
+            "unreadable": len(unreadable),
             "hours of video": round(float(readable["duration_s"].sum()) / 3600, 3),
             "gigabytes": round(int(rows["bytes"].sum()) / 1e9, 3),
-            "unreadable videos": preview(
-                rows.filter(pl.col("status") == "unreadable"), ["video_id", "error"]
-            ),
+            "unreadable videos": preview_table(unreadable, ["video_id", "error"]),
         }
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gap_assets.files import write_atomically
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow
-from gap_assets.gap.report.pages import data_uri, render, words
+from gap_assets.gap.report.pages import data_uri, render_page, words
 from gap_assets.gap.report.verdict import Numbers, number, with_interval
 
 KEY = {
@@ -45,7 +45,7 @@ def compare_reports(first: Path, second: Path, *, into: Path) -> Path:
         for title, name in KEY.items()
     }
     figure = intervals(key, colours=dict(zip(labels, (PAIRED, TEXT), strict=True)))
-    page = render(
+    page = render_page(
         "comparison.html.j2",
         title=" and ".join(names),
         sides=[(label, c["verdict"]) for label, c in zip(labels, contents, strict=True)],

@@ -25,7 +25,7 @@ def _environment() -> Environment:
     )
 
 
-def render(template: str, **context: Any) -> bytes:
+def render_page(template: str, **context: Any) -> bytes:
     """The page as UTF-8; every string of the context is escaped and printable."""
     return _environment().get_template(template).render(**context).encode()
 

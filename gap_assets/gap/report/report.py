@@ -18,7 +18,7 @@ from gap_assets.gap.metrics.pairwise import compare_all
 from gap_assets.gap.metrics.spectra import shapes
 from gap_assets.gap.pairs import Pairs, check_pairs
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report.pages import data_uri, render, words
+from gap_assets.gap.report.pages import data_uri, render_page, words
 from gap_assets.gap.report.verdict import (
     Numbers,
     mean_and_spread,
@@ -86,7 +86,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         GapInputError: The main pair of sources cannot be measured.
     """
     from gap_assets.gap.report.figures import exhibits
-    from gap_assets.gap.report.figures.clouds import preview
+    from gap_assets.gap.report.figures.clouds import preview_picture
     from gap_assets.gap.report.figures.style import Material
 
     plan, numbers = inputs.plan, Numbers(inputs.rows, inputs.plan)
@@ -109,7 +109,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         "facts": {**inputs.facts, **_settings(plan, pairs)},
         "warnings": [*inputs.warnings, *pairs.warnings, *_small(pairs)],
     }
-    html = render(
+    html = render_page(
         "report.html.j2",
         **said,
         scorecard={
@@ -127,7 +127,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     content = {**said, "plan": asdict(plan), "metrics": [asdict(row) for row in inputs.rows]}
     as_json = json.dumps(content, indent=1, ensure_ascii=False).encode()
     files = report_files(directory)
-    for path, data in zip(files, (html, as_json, preview(given)), strict=True):
+    for path, data in zip(files, (html, as_json, preview_picture(given)), strict=True):
         write_atomically(path, data)
     return files
 

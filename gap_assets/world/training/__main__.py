@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gap_assets.profiles import MODELS
-from gap_assets.world.training.corpus import TrainingCorpus, render
+from gap_assets.world.training.corpus import TrainingCorpus, render_films
 from gap_assets.world.training.evaluate import coca_figures, read_samples, summarizer_figures
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -42,8 +42,8 @@ def coca(
     from gap_assets.world.training import cards
     from gap_assets.world.training import coca as coca_training
 
-    corpus = render(films=films, seed=CORPUS_SEED, split="train", cache=work / "corpus.npz")
-    pairs = render(films=250, seed=PAIRS_SEED, split="held-out", cache=work / "pairs.npz")
+    corpus = render_films(films=films, seed=CORPUS_SEED, split="train", cache=work / "corpus.npz")
+    pairs = render_films(films=250, seed=PAIRS_SEED, split="held-out", cache=work / "pairs.npz")
     coca_training.train_coca(
         folder=out,
         work=work,

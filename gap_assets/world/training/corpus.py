@@ -85,7 +85,9 @@ def _film_frames(
     return film.story.summary, frames
 
 
-def render(*, films: int, seed: int, split: Split, cache: Path | None = None) -> TrainingCorpus:
+def render_films(
+    *, films: int, seed: int, split: Split, cache: Path | None = None
+) -> TrainingCorpus:
     """Draw the frames of many films on all cores; the same corpus for the same arguments.
 
     Args:

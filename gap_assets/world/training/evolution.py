@@ -65,7 +65,7 @@ def moments(work: Path) -> list[Moment]:
     return found
 
 
-def table(history: Sequence[Moment]) -> str:
+def moments_table(history: Sequence[Moment]) -> str:
     """The moments as a Markdown table."""
     names = ["step", "temperature", "gap", "image cone", "text cone", "matched cosine"]
     lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
@@ -110,7 +110,7 @@ def main(
     readme = card / "README.md"
     parts = [readme.read_text(encoding="utf-8").split(HEADING)[0].rstrip(), HEADING]
     for title, history in histories.items():
-        parts += [f"{title.capitalize()}:", table(history)]
+        parts += [f"{title.capitalize()}:", moments_table(history)]
     readme.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     write_checksums(card)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gap_assets.world.training.evolution import draw, moment, moments, table
+from gap_assets.world.training.evolution import draw, moment, moments, moments_table
 
 
 def unit(rows):
@@ -29,6 +29,6 @@ def test_kept_embeddings_become_a_table_and_a_figure(tmp_path):
     history = moments(tmp_path)
     assert [m.step for m in history] == [0, 25, 100]
     assert all(m.gap == 0 and m.matched == pytest.approx(1) for m in history)
-    assert "| 25 | 0.070 | 0.000 |" in table(history)
+    assert "| 25 | 0.070 | 0.000 |" in moments_table(history)
     draw({"one": history, "two": history}, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")

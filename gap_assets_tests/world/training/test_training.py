@@ -11,7 +11,7 @@ from gap_assets.files import write_checksums
 from gap_assets.world.training import coca as coca_training
 from gap_assets.world.training import loop, summarizer
 from gap_assets.world.training.__main__ import write_calibration
-from gap_assets.world.training.corpus import render
+from gap_assets.world.training.corpus import render_films
 from gap_assets.world.training.loop import learning_rate_factor, save_checkpoint
 from gap_assets.world.training.vocabulary import world_words, write_pruned_bpe
 
@@ -19,12 +19,12 @@ from gap_assets.world.training.vocabulary import world_words, write_pruned_bpe
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     cache = tmp_path_factory.mktemp("corpus") / "train.npz"
-    return render(films=250, seed=0, split="train", cache=cache)
+    return render_films(films=250, seed=0, split="train", cache=cache)
 
 
 def test_a_corpus_is_cached_and_repeatable(corpus, tmp_path):
     cache = tmp_path / "again.npz"
-    drawn, cached = (render(films=250, seed=0, split="train", cache=cache) for _ in range(2))
+    drawn, cached = (render_films(films=250, seed=0, split="train", cache=cache) for _ in range(2))
     for other in (drawn, cached):
         assert np.array_equal(other.images, corpus.images)
         assert np.array_equal(other.captions, corpus.captions)

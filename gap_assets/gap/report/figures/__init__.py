@@ -9,7 +9,7 @@ from gap_assets.gap.report.figures import clouds, controls, structure
 from gap_assets.gap.report.figures.style import Exhibit, Material
 
 ORDER: tuple[Callable[[Material], Exhibit | None], ...] = (
-    clouds.projections,
+    clouds.projected_clouds,
     clouds.gap_axis,
     clouds.histograms,
     controls.matrix,

@@ -51,7 +51,7 @@ def _draw_centroids(axes: Axes, points: FloatArray) -> list[float]:
     return centroids
 
 
-def projections(given: style.Material) -> style.Exhibit:
+def projected_clouds(given: style.Material) -> style.Exhibit:
     """The paper's pair of pictures; UMAP has no ticks, because its numbers mean nothing."""
     panels = {}
     for method, names in (
@@ -162,7 +162,7 @@ def stability(given: style.Material) -> style.Exhibit:
     return style.exhibit("stability", {"UMAP with other settings": figure}, n=len(pairs))
 
 
-def preview(given: style.Material) -> bytes:
+def preview_picture(given: style.Material) -> bytes:
     """The small picture that stands for a report in a list: a PNG of 900 x 400 pixels.
 
     It has a palette, for a third of the size: event logs keep a copy of it.

@@ -101,6 +101,11 @@ def canonical_weights(name: str | None) -> str | None:
     return name.lower().replace("-", "_")
 
 
+def profile_of(coca: str) -> Profile | None:
+    """The profile that a CoCa, by its canonical name, belongs to."""
+    return next((p for p in PROFILES.values() if canonical_model(p.coca) == coca), None)
+
+
 def is_local(model: str) -> bool:
     """Whether a canonical name is a folder, which holds its own weights."""
     return model.startswith(LOCAL)

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from gap_assets.dagster.resources import settings_in
 from gap_assets.gap.pairs import GapInputError
@@ -21,7 +22,9 @@ Compute = Callable[[], tuple[Mapping[str, pl.DataFrame], dict[str, Any]]]
 class WholeConfig(dg.Config):
     """Whether a result that is current is made again."""
 
-    recompute: bool = False
+    recompute: bool = Field(
+        default=False, description="Make current results again, too; else they are skipped."
+    )
 
 
 def is_current(context: dg.AssetExecutionContext, asset: str, *, warehouse: Warehouse) -> bool:

@@ -12,6 +12,7 @@ from functools import partial
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from gap_assets.dagster.resources import settings_in
 from gap_assets.dagster.run_metadata import add_partition_numbers
@@ -34,8 +35,12 @@ from gap_assets.warehouse.store import Warehouse
 class ChunkConfig(dg.Config):
     """How a run works off its videos; nothing here changes a result."""
 
-    recompute: bool = False
-    videos_per_chunk: int = 64
+    recompute: bool = Field(
+        default=False, description="Make current results again, too; else they are skipped."
+    )
+    videos_per_chunk: int = Field(
+        default=64, ge=1, description="Videos computed and stored at a time; what a kill loses."
+    )
 
 
 def materialize_videos(

@@ -5,16 +5,19 @@ launchpad. What a resource does with its config is the core's work, imported whe
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from copy import copy
+from typing import Annotated, Any, TypeVar
 
 import dagster as dg
-from pydantic import Field
+from pydantic import ConfigDict, Field, create_model
 
 from gap_assets import parameters
 from gap_assets.parameters import settings_fingerprint
-from gap_assets.profiles import PROFILES, ProfileName
+from gap_assets.profiles import PROFILES
 from gap_assets.settings import Settings, default_parameters
 from gap_assets.warehouse.store import Warehouse
+
+R = TypeVar("R", bound=dg.ConfigurableResource[Any])
 
 
 # Dagster shows a union in the launchpad if its members are its own.
@@ -40,14 +43,20 @@ class FrameSampling(parameters.FrameSampling, dg.ConfigurableResource):  # type:
     sampling: Annotated[
         FramesPerSecond | EverySeconds | FixedCount | KeyFrames, Field(discriminator="kind")
     ]
+    """Which frames are kept; for instance `frames_per_second: {rate: 2}`."""
 
 
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The DuckDB file, or the DuckLake."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     path: str
+    """The DuckDB file, or `ducklake:postgres:…` for a lake."""
     files: str | None = None
+    """Where a lake keeps its Parquet files."""
     patience_s: float = 300.0
+    """Seconds to wait for another program that has the file open."""
 
     def open(self) -> Warehouse:
         """The warehouse; it connects for each transaction."""
@@ -57,11 +66,16 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class Sources(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where the videos and the human captions are, and where the report goes."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     videos: str
+    """The folder of the videos."""
     excluded: str
+    """A text file that names videos to leave out, one a line."""
     captions: str | None = None
+    """A file or folder of human captions (.json, .jsonl)."""
     report: str
-    profile: ProfileName
+    """The folder that the report is written to."""
 
 
 class GapStatistics(parameters.GapStatistics, dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -84,7 +98,7 @@ class SummarizerModel(parameters.SummarizerModel, dg.ConfigurableResource):  # t
     """The language model that turns a video's captions into one summary."""
 
 
-CHOSEN = {
+CHOSEN: dict[str, type[dg.ConfigurableResource[Any]]] = {
     "coca": CocaModel,
     "captioning": Captioning,
     "caption_filter": CaptionFilter,
@@ -98,25 +112,45 @@ def settings_in(context: dg.AssetExecutionContext, asset: str) -> str:
     return settings_fingerprint(asset, lambda key: getattr(context.resources, key))
 
 
+def with_defaults(resource: type[R], **values: Any) -> R:
+    """A resource that a run may configure in part: each field left out keeps its value of here.
+
+    Dagster fills what a config leaves out from the defaults of the class, not from the instance, so
+    a run that sets one field would silently lose all others. The fields' defaults are the values.
+    """
+    fields: dict[str, Any] = {}
+    for name, value in values.items():
+        field = copy(resource.model_fields[name])
+        field.default, field.default_factory = value, None
+        fields[name] = (field.annotation, field)
+    own: type[R] = create_model(
+        resource.__name__, __base__=resource, __doc__=resource.__doc__, **fields
+    )
+    return own(**values)
+
+
 def default_resources(settings: Settings) -> Mapping[str, Any]:
     """The resources of a data folder, by key."""
     chosen = default_parameters(settings)
     # What a choice leaves to its defaults, for instance to the machine's cores, is left to the run.
     return {
-        "warehouse": WarehouseResource(path=settings.warehouse, files=settings.warehouse_files),
-        "sources": Sources(
+        "warehouse": with_defaults(
+            WarehouseResource, path=settings.warehouse, files=settings.warehouse_files
+        ),
+        "sources": with_defaults(
+            Sources,
             videos=str(settings.videos_directory),
             excluded=str(settings.data / "excluded.txt"),
             captions=str(settings.captions) if settings.captions else None,
             report=str(settings.report),
-            profile=settings.models,
         ),
-        "sampling": FrameSampling(
+        "sampling": with_defaults(
+            FrameSampling,
             sampling=FramesPerSecond(rate=settings.frames_per_second),
             short_side=PROFILES[settings.models].frame_short_side,
         ),
         **{
-            key: resource(**chosen[key].model_dump(exclude_unset=True))
+            key: with_defaults(resource, **chosen[key].model_dump(exclude_unset=True))
             for key, resource in CHOSEN.items()
         },
     }

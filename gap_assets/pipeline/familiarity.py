@@ -5,7 +5,7 @@ from gap_assets.warehouse.store import Warehouse
 
 
 def unfamiliar_videos(
-    warehouse: Warehouse, profile: Profile, *, videos: list[str] | None = None
+    warehouse: Warehouse, profile: Profile | None, *, videos: list[str] | None = None
 ) -> str | None:
     """One sentence if most videos look like nothing that the models were trained on.
 
@@ -14,10 +14,10 @@ def unfamiliar_videos(
 
     Args:
         warehouse: Holds the captions.
-        profile: Says which world the models know, if it is a small one.
+        profile: Says which world the models know, if it is a small one; None if that is unknown.
         videos: The videos to look at; None for all.
     """
-    if profile.known_world is None:
+    if profile is None or profile.known_world is None:
         return None
     query = (
         "SELECT count(*), count(*) FILTER (typical < ?) FROM (SELECT median(logprob) AS typical"

@@ -10,7 +10,7 @@ from gap_assets.parameters import Captioning, CocaModel, FrameSampling, Summariz
 from gap_assets.pipeline.corpus import read_corpus
 from gap_assets.pipeline.embeddings import TEXTS
 from gap_assets.pipeline.familiarity import unfamiliar_videos
-from gap_assets.profiles import PROFILES, ProfileName, display_name
+from gap_assets.profiles import Profile, display_name
 from gap_assets.warehouse.store import Warehouse
 
 TITLE = "Modality gap and cone effect of videos and their captions"
@@ -21,7 +21,7 @@ def read_report_inputs(
     *,
     plan: MetricPlan,
     projections: ProjectionModel,
-    profile: ProfileName,
+    profile: Profile | None,
     facts: Mapping[str, str],
     expects_controls: bool = True,
 ) -> ReportInputs:
@@ -31,7 +31,7 @@ def read_report_inputs(
         warehouse: The warehouse.
         plan: The main pair, as `gap_metrics` was made with.
         projections: The fitted projections.
-        profile: The models' profile.
+        profile: The profile that the CoCa belongs to.
         facts: Further lines for the head of the report.
         expects_controls: Whether a report without untrained networks says so.
     """
@@ -59,7 +59,7 @@ def read_report_inputs(
     videos = "{listed} in the catalogue: {ok} whole, {damaged} damaged, {unreadable} unreadable"
     return ReportInputs(
         title=TITLE,
-        facts={"Videos": videos.format(**counts), "Profile": profile, **facts},
+        facts={"Videos": videos.format(**counts), **facts},
         video_ids=corpus.video_ids,
         sources=corpus.sources,
         plan=plan,
@@ -108,9 +108,9 @@ def _summaries(warehouse: Warehouse, videos: Sequence[str]) -> Iterator[MarkedSu
         yield MarkedSummary(**row)
 
 
-def _warnings(warehouse: Warehouse, *, profile: ProfileName) -> Iterator[str]:
+def _warnings(warehouse: Warehouse, *, profile: Profile | None) -> Iterator[str]:
     """What a reader must know first."""
-    if unfamiliar := unfamiliar_videos(warehouse, PROFILES[profile]):
+    if unfamiliar := unfamiliar_videos(warehouse, profile):
         yield unfamiliar
     cut = warehouse.read(
         "SELECT source, count(*) AS n FROM text_embeddings WHERE truncated GROUP BY source"

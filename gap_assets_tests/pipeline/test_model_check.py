@@ -142,8 +142,8 @@ def test_a_run_in_the_ui_fails_before_its_first_frame(settings, offline):
         [failed] = [event for event in result.all_events if event.is_step_failure]
         said = failed.step_failure_data.user_failure_data.description
         assert said == (
-            "laion/mscoco_finetuned_CoCa-ViT-L-14-laion2B-s13B-b90k is not in the local cache and"
-            " HF_HUB_OFFLINE is set; go online once, or name a local folder."
+            "microsoft/phi-1_5 is not in the local cache and HF_HUB_OFFLINE is set; go online once,"
+            " or name a local folder."
         )
         warehouse = Warehouse(path=settings.warehouse)
         assert warehouse.read("SELECT count(*) AS n FROM frames")["n"][0] == 0

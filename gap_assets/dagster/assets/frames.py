@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import dagster as dg
+from pydantic import Field
 
 from gap_assets.dagster.executors import needs
 from gap_assets.dagster.model_check import check_models_of_run
@@ -16,7 +17,6 @@ from gap_assets.dagster.resources import (
     Captioning,
     CocaModel,
     FrameSampling,
-    Sources,
     SummarizerModel,
     WarehouseResource,
 )
@@ -25,7 +25,7 @@ from gap_assets.pipeline.familiarity import unfamiliar_videos
 from gap_assets.pipeline.frames import decoding_limits, start_decoding, start_describing
 from gap_assets.pipeline.models import resident_coca
 from gap_assets.pipeline.stages import Stage
-from gap_assets.profiles import PROFILES
+from gap_assets.profiles import profile_of
 from gap_assets.video.isolated import resident_processes
 from gap_assets.warehouse.store import Warehouse
 
@@ -33,7 +33,9 @@ from gap_assets.warehouse.store import Warehouse
 class FramesConfig(ChunkConfig):
     """How a run works off its videos; pictures are large, so fewer of them at a time."""
 
-    videos_per_chunk: int = 32
+    videos_per_chunk: int = Field(
+        default=32, ge=1, description="Videos computed and stored at a time; what a kill loses."
+    )
 
 
 @dg.multi_asset(
@@ -75,7 +77,6 @@ def described_frames(
     coca: CocaModel,
     captioning: Captioning,
     summarizer: SummarizerModel,
-    sources: Sources,
 ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Frames are decoded while one pass of CoCa's image encoder describes those before."""
     store = warehouse.open()
@@ -107,12 +108,12 @@ def described_frames(
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
     if chosen - {"frames"}:
-        _warn_of_unfamiliar(context, store, sources)
+        _warn_of_unfamiliar(context, store, coca)
 
 
 def _warn_of_unfamiliar(
-    context: dg.AssetExecutionContext, store: Warehouse, sources: Sources
+    context: dg.AssetExecutionContext, store: Warehouse, coca: CocaModel
 ) -> None:
     videos = list(context.partition_keys)
-    if warning := unfamiliar_videos(store, PROFILES[sources.profile], videos=videos):
+    if warning := unfamiliar_videos(store, profile_of(coca.model), videos=videos):
         context.log.warning(warning)

@@ -28,6 +28,7 @@ from gap_assets.pipeline.models import drop_models, untrained_coca
 from gap_assets.pipeline.projections import projection_file
 from gap_assets.pipeline.report import read_report_inputs, settings_as_facts
 from gap_assets.pipeline.untrained import count_frames, embed_controls, plan_controls
+from gap_assets.profiles import profile_of
 from gap_assets.progress import report_progress
 
 
@@ -128,7 +129,7 @@ def gap_report(
             store,
             plan=metric_plan(coca, statistics),
             projections=ProjectionModel.load(projection_file(sources.report)),
-            profile=sources.profile,
+            profile=profile_of(coca.model),
             expects_controls=statistics.untrained_seeds > 0,
             facts={
                 "Videos folder": sources.videos,

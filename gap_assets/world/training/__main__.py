@@ -36,6 +36,9 @@ def coca(
     seed: Seed = 0,
     temperature: Annotated[float, typer.Option(help="Of the contrastive loss.")] = 0.01,
     learned_temperature: Annotated[bool, typer.Option(help="Train it, too.")] = False,
+    omission: Annotated[
+        float, typer.Option(min=0, max=1, help="How much the contrasted captions leave out.")
+    ] = 0.5,
 ) -> None:
     """Train the small CoCa on frames of the world."""
     from gap_assets.coca.model import load_coca
@@ -54,6 +57,7 @@ def coca(
         device=device,
         temperature=temperature,
         learned=learned_temperature,
+        omission=omission,
         observe=OBSERVED,
     )
     write_calibration(pairs, out)
@@ -66,6 +70,7 @@ def coca(
         figures=figures,
         films=films,
         steps=steps,
+        omission=omission,
         temperature="learned" if learned_temperature else f"{temperature:g}, and frozen",
         seed=FIGURES_SEED,
     )

@@ -39,8 +39,11 @@ Three choices differ from the production model `coca_ViT-L-14`:
 
 * no attentional pooling: the class token is the embedding, and the decoder sees the patches as
   they are. With pooled queries a model of this size hardly learned where things are.
+* frames and films are contrasted with texts that leave things out: each detail (second figure,
+  second action, ground, place, size, tilt, colour) goes with a probability of {omission:g}. Captions
+  of real pictures are like that. The captioning loss reads whole captions.
 * the contrastive temperature is {temperature}. **How large a gap this model shows follows from
-  that choice** and from the length of the training, as the section below shows.
+  these choices** and from the length of the training, as the section below shows.
 * positions start as slow waves over the picture, not as noise.
 
 """

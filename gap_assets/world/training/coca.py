@@ -21,6 +21,7 @@ from torch.nn import functional as F  # noqa: N812, TID253
 
 from gap_assets.world.training.corpus import IMAGE_SIZE, TrainingCorpus
 from gap_assets.world.training.loop import train
+from gap_assets.world.training.omission import leave_out
 from gap_assets.world.training.vocabulary import world_words, write_pruned_bpe
 
 WIDTH, HEAD_WIDTH, CONTEXT = 96, 32, 25
@@ -118,60 +119,75 @@ def objective(
     model: CoCa,
     images: torch.Tensor,
     captions: torch.Tensor,
-    summaries: torch.Tensor,
+    told: torch.Tensor,
     membership: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
     """CoCa's loss on frames and captions, plus the contrast of films and summaries, weighted.
 
+    The captioning loss reads whole captions. Contrasted are texts that leave things out, so the
+    text features of the first pass go unused.
+
     Args:
         model: The CoCa.
         images: (BATCH, 64, 64, 3) uint8.
-        captions: (BATCH, CONTEXT) token ids.
-        summaries: (SUMMARIES, CONTEXT) token ids.
+        captions: (BATCH, CONTEXT) token ids of whole captions.
+        told: (BATCH + SUMMARIES, CONTEXT) token ids of what frames, then films are contrasted with.
         membership: (SUMMARIES, BATCH), row k averages the frames of film k.
     """
     with torch.autocast(images.device.type, torch.bfloat16):
         out = model(_normalised(images), captions)
-        told = model.encode_text(summaries, normalize=False)
-    frames, texts, told = (
-        F.normalize(rows.float(), dim=-1)
-        for rows in (out["image_features"], out["text_features"], told)
-    )
+        told = model.encode_text(told, normalize=False)
+    frames, told = (F.normalize(rows.float(), dim=-1) for rows in (out["image_features"], told))
+    texts, summaries = told.split([len(frames), len(membership)])
     films = F.normalize(membership @ frames, dim=-1)
     scale = out["logit_scale"]
     contrast, caption = CoCaLoss(CAPTION_WEIGHT, 1.0)(
         frames, texts, out["logits"].float(), out["labels"], scale
     )
-    summary = SUMMARY_WEIGHT * ClipLoss()(films, told, scale)
+    summary = SUMMARY_WEIGHT * ClipLoss()(films, summaries, scale)
     return {"contrast": contrast, "caption": caption, "summary": summary}
 
 
 class Batches:
-    """Batches by step number: no state, so a resumed training sees what the first would have."""
+    """Batches by step number: no state, so a resumed training sees what the first would have.
 
-    def __init__(self, corpus: TrainingCorpus, folder: Path, *, seed: int, device: str) -> None:
-        self.images = corpus.images
+    Args:
+        corpus: Frames with their texts.
+        folder: Of the vocabulary.
+        omission: Probability with which a contrasted text leaves out one of its details.
+        seed: Of the order, and of what is left out.
+        device: Where the batches go.
+    """
+
+    def __init__(
+        self, corpus: TrainingCorpus, folder: Path, *, omission: float, seed: int, device: str
+    ) -> None:
+        self.corpus = corpus
         self.captions = _tokens(corpus.captions, folder)
         self.mirrored = _tokens(corpus.mirrored, folder)
-        self.summaries = _tokens(corpus.summaries, folder)
         self.starts = np.searchsorted(corpus.films, np.arange(len(corpus.summaries) + 1))
-        self.seed, self.device = seed, device
+        self.tokenize = _tokenizer(folder)
+        self.omission, self.seed, self.device = omission, seed, device
 
     def __call__(self, step: int) -> tuple[torch.Tensor, ...]:
         """The arguments of `objective`, after the model, for one step."""
         rng = np.random.default_rng([self.seed, step])
-        films = rng.choice(len(self.summaries), BATCH, replace=False)
+        films = rng.choice(len(self.corpus.summaries), BATCH, replace=False)
         spans = [np.arange(self.starts[f], self.starts[f + 1]) for f in films]
         rows = np.concatenate(spans)[:BATCH]
         owner = np.repeat(np.arange(BATCH), [len(s) for s in spans])[:BATCH]
         # Films that lend their summary are shown as they are; the rest of the batch is mirrored.
         flip = owner >= SUMMARIES
-        images = self.images[rows]
+        images = self.corpus.images[rows]
         images[flip] = images[flip, :, ::-1]
         captions = np.where(flip[:, None], self.mirrored[rows], self.captions[rows])
+        whole = np.where(flip, self.corpus.mirrored[rows], self.corpus.captions[rows]).tolist()
+        whole += self.corpus.summaries[films[:SUMMARIES]].tolist()
+        told = [leave_out(text, probability=self.omission, rng=rng) for text in whole]
         member = (np.arange(SUMMARIES)[:, None] == owner).astype(np.float32)
-        arrays = (images, captions, self.summaries[films[:SUMMARIES]], member)
-        return tuple(torch.from_numpy(a).to(self.device) for a in arrays)
+        arrays = map(torch.from_numpy, (images, captions))
+        tensors = (*arrays, self.tokenize(told), torch.from_numpy(member))
+        return tuple(tensor.to(self.device) for tensor in tensors)
 
 
 def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
@@ -208,6 +224,7 @@ def train_coca(
     device: str,
     temperature: float,
     learned: bool,
+    omission: float,
     observe: Sequence[int] = (),
 ) -> None:
     """Train, or go on training, a small CoCa and write its weights into its folder.
@@ -222,12 +239,13 @@ def train_coca(
         device: A torch device.
         temperature: Of the contrastive softmax, where it starts or stays.
         learned: Whether the temperature is trained.
+        omission: Probability with which a contrasted text leaves out one of its details.
         observe: Steps before which the pairs are embedded, besides the last.
     """
     write_skeleton(folder)
     work.mkdir(parents=True, exist_ok=True)
     model = new_model(folder, seed=seed, temperature=temperature, learned=learned).to(device)
-    batches = Batches(corpus, folder, seed=seed, device=device)
+    batches = Batches(corpus, folder, omission=omission, seed=seed, device=device)
     # A third faster on a CPU, where there is the compiler that torch.compile needs.
     compiled = torch.compile(objective, dynamic=False) if shutil.which("g++") else objective
 

@@ -48,13 +48,13 @@ def test_batches_mirror_pictures_and_captions_together_and_depend_on_the_step_al
     corpus, tmp_path
 ):
     coca_training.write_skeleton(tmp_path)
-    batches = coca_training.Batches(corpus, tmp_path, seed=0, device="cpu")
-    images, captions, summaries, membership = batches(7)
+    batches = coca_training.Batches(corpus, tmp_path, omission=0.5, seed=0, device="cpu")
+    images, captions, told, membership = batches(7)
     assert all(torch.equal(a, b) for a, b in zip(batches(7), batches(7), strict=True))
     assert not torch.equal(images, batches(8)[0])
     assert images.shape == (coca_training.BATCH, 64, 64, 3)
     assert captions.shape == (coca_training.BATCH, coca_training.CONTEXT)
-    assert summaries.shape == (coca_training.SUMMARIES, coca_training.CONTEXT)
+    assert told.shape == (coca_training.BATCH + coca_training.SUMMARIES, coca_training.CONTEXT)
     assert membership.sum(dim=1).min() >= 1  # every summary has a frame
     texts = {tuple(row): k for k, row in enumerate(batches.captions.tolist())}
     mirror = {tuple(row): k for k, row in enumerate(batches.mirrored.tolist())}
@@ -99,7 +99,7 @@ def test_a_minute_of_training_learns_and_loads(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "LOG_EVERY", 10)
     folder, work = tmp_path / "model", tmp_path / "work"
     settings = {"corpus": corpus, "pairs": corpus, "seed": 0, "device": "cpu"}
-    settings |= {"temperature": 0.01, "learned": False, "folder": folder, "work": work}
+    settings |= {"temperature": 0.01, "learned": False, "omission": 0.5, "folder": folder, "work": work}
     coca_training.train_coca(steps=30, observe=(0,), **settings)
     coca_training.train_coca(steps=60, **settings)  # goes on from the checkpoint
     lines = [json.loads(line) for line in (work / "log.jsonl").read_text().splitlines()]

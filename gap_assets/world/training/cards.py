@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 from gap_assets.files import write_checksums
-from gap_assets.world.training.evaluate import TARGETS
+from gap_assets.world.training.evaluate import RANGES, TARGETS
 
 COCA = """\
 # The embedded CoCa
@@ -35,13 +35,13 @@ open_clip's `CoCaLoss` (caption weight {CAPTION_WEIGHT}) on frames and captions,
 loss (weight {SUMMARY_WEIGHT}) of {SUMMARIES} films, each the mean of its frames, with their
 summaries.
 
-Three choices differ from the production model `coca_ViT-L-14`:
+Four choices differ from the production model `coca_ViT-L-14`:
 
 * no attentional pooling: the class token is the embedding, and the decoder sees the patches as
   they are. With pooled queries a model of this size hardly learned where things are.
 * frames and films are contrasted with texts that leave things out: each detail (second figure,
-  second action, ground, place, size, tilt, colour) goes with a probability of {omission:g}. Captions
-  of real pictures are like that. The captioning loss reads whole captions.
+  second action, ground, place, size, tilt, colour) goes with a probability of {omission:g}.
+  Captions of real pictures are like that. The captioning loss reads whole captions.
 * the contrastive temperature is {temperature}. **How large a gap this model shows follows from
   these choices** and from the length of the training, as the section below shows.
 * positions start as slow waves over the picture, not as noise.
@@ -95,6 +95,9 @@ def write_card(
     for name, value in figures.items():
         if name in TARGETS:
             rows.append(f"| {name} | {value:.1%} | {TARGETS[name]:.0%} |")
+        elif name in RANGES:
+            low, high = RANGES[name]
+            rows.append(f"| {name} | {value:.3f} | {low:g} to {high:g} |")
         else:
             rows.append(f"| {name} | {value:.0f} | |")
     named = {**vars(recipe), **values, "figures": "\n".join(rows)}

@@ -138,7 +138,7 @@ def objective(
         out = model(_normalised(images), captions)
         told = model.encode_text(told, normalize=False)
     frames, told = (F.normalize(rows.float(), dim=-1) for rows in (out["image_features"], told))
-    texts, summaries = told.split([len(frames), len(membership)])
+    texts, summaries = told[: len(frames)], told[len(frames) :]
     films = F.normalize(membership @ frames, dim=-1)
     scale = out["logit_scale"]
     contrast, caption = CoCaLoss(CAPTION_WEIGHT, 1.0)(

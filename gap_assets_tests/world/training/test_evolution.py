@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import typer
 
-from gap_assets.world.training.evolution import draw, moment, moments, moments_table
+from gap_assets.world.training.evolution import draw, main, moment, moments, moments_table
 
 
 def unit(rows):
@@ -32,3 +33,23 @@ def test_kept_embeddings_become_a_table_and_a_figure(tmp_path):
     assert "| 25 | 0.070 | 0.000 |" in moments_table(history)
     draw({"one": history, "two": history}, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_card_gets_the_section_once_and_its_other_text_stays(tmp_path):
+    rows = np.eye(4, dtype=np.float32)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "pairs-000000.npz", frames=rows, texts=rows, temperature=0.07)
+    card = tmp_path / "card"
+    card.mkdir()
+    (card / "README.md").write_text("# Card\n\nText.\n")
+    work = [tmp_path / "a", tmp_path / "b"]
+    for titles in (["half", "whole"], ["little", "much"]):
+        main(work, title=titles, card=card)
+    written = (card / "README.md").read_text()
+    assert written.startswith("# Card\n\nText.\n\n## The gap along training")
+    assert written.count("## The gap along training") == 1
+    assert "Half:" not in written and "Little:" in written and "Much:" in written
+    assert "gap-along-training.png" in (card / "SHA256SUMS").read_text()
+    with pytest.raises(typer.BadParameter, match="one --title for each of the 2 trainings"):
+        main(work, title=["one"], card=card)

@@ -99,7 +99,13 @@ def test_a_minute_of_training_learns_and_loads(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "LOG_EVERY", 10)
     folder, work = tmp_path / "model", tmp_path / "work"
     settings = {"corpus": corpus, "pairs": corpus, "seed": 0, "device": "cpu"}
-    settings |= {"temperature": 0.01, "learned": False, "omission": 0.5, "folder": folder, "work": work}
+    settings |= {
+        "temperature": 0.01,
+        "learned": False,
+        "omission": 0.5,
+        "folder": folder,
+        "work": work,
+    }
     coca_training.train_coca(steps=30, observe=(0,), **settings)
     coca_training.train_coca(steps=60, **settings)  # goes on from the checkpoint
     lines = [json.loads(line) for line in (work / "log.jsonl").read_text().splitlines()]

@@ -296,14 +296,17 @@ def metrics(
 @app.command()
 def dev(data: Data, port: Annotated[int, typer.Option()] = 3000) -> None:
     """Open the Dagster UI on this data folder, with the daemon that runs backfills."""
+    from gap_assets.cli.report_server import start
+    from gap_assets.dagster.assets.gap import REPORT_URL
     from gap_assets.dagster.runs import dagster_variables, open_instance
 
     with one_sentence():
         settings = Settings(data=data.absolute())
         open_instance(settings).dispose()
+    served = {REPORT_URL: start(settings.report, port=port + 1)}
     command = ["dagster", "dev", "-m", "gap_assets.definitions", "-p", str(port)]
     binary = Path(sys.executable).with_name("dagster")
-    os.execve(binary, command, os.environ | dagster_variables(settings))  # noqa: S606
+    os.execve(binary, command, os.environ | dagster_variables(settings) | served)  # noqa: S606
 
 
 def _run(data: Path, **values: Any) -> None:

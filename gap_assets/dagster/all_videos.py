@@ -8,11 +8,13 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from gap_assets.dagster.resources import settings_in
+from gap_assets.dagster.per_video import ends_the_run
+from gap_assets.dagster.resources import configuration_in, settings_in
 from gap_assets.gap.pairs import GapInputError
 from gap_assets.graph import STEPS, result_hash
 from gap_assets.progress import report_progress
-from gap_assets.warehouse.ledger import commit_whole, stored_hashes
+from gap_assets.warehouse.ledger import commit_whole, record_configurations, stored_hashes
+from gap_assets.warehouse.snapshot import write_snapshot
 from gap_assets.warehouse.store import Warehouse
 
 Compute = Callable[[], tuple[Mapping[str, pl.DataFrame], dict[str, Any]]]
@@ -71,6 +73,7 @@ def materialize_whole(
     if value is None:
         needed = " and ".join(STEPS[asset].upstream)
         raise dg.Failure(f"{asset} needs {needed} first; materialize those.", allow_retries=False)
+    record_configurations(warehouse, [configuration_in(context, asset)])
     if value == stored.get((asset, None)) and made() and not config.recompute:
         return dg.MaterializeResult(metadata={"skipped (current)": True})
     started = time.monotonic()
@@ -85,6 +88,8 @@ def materialize_whole(
     commit_whole(warehouse, asset, rows, **result, seconds=seconds)
     if not tells_progress:
         report_progress(asset, 1, 1)
+    if ends_the_run(context, [asset]):
+        write_snapshot(warehouse)
     count = sum(len(frame) for frame in rows.values())
     numbers = {"dagster/row_count": count, "seconds": round(seconds, 3)}
     return dg.MaterializeResult(metadata=numbers | metadata)

@@ -4,14 +4,26 @@ They are unpartitioned: a check of a range run is stored once for the run, not o
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from gap_assets.dagster.executors import needs
-from gap_assets.dagster.resources import WarehouseResource
+from gap_assets.dagster.resources import (
+    CaptionFilter,
+    Captioning,
+    CocaModel,
+    FrameSampling,
+    GapStatistics,
+    SummarizerModel,
+    WarehouseResource,
+)
 from gap_assets.dagster.specs import preview_table
 from gap_assets.graph import STEPS
+from gap_assets.parameters import settings_fingerprint
+from gap_assets.pipeline.status import Status, compare_with_ledger
 from gap_assets.summaries.support import MOSTLY
 from gap_assets.warehouse.schema import TABLES
 
@@ -88,18 +100,36 @@ frames_agree = [
     for asset in ("frame_captions", "frame_embeddings")
 ]
 
-# Frames of one sampling, captions of one model: a mean over two kinds would be of neither. The
-# newest settings are those of the last commit: a clock may be set back, a row's number is not.
+# Frames of one sampling, captions of one model: a mean over two kinds would be of neither. Of two
+# settings that made equally many, the ones of the last commit count as right: a clock may be set
+# back, a row's number is not.
 one_configuration = [
     _check(
         asset,
         "one_configuration",
-        "All rows were made by the newest settings; videos that were not are listed.",
-        "SELECT video_id, settings FROM materializations"
-        f" WHERE asset = '{asset}' AND settings <> (SELECT arg_max(settings, rowid)"
-        f" FROM materializations WHERE asset = '{asset}')",
+        "All rows were made by the same settings; those that differ from most are listed.",
+        "SELECT video_id, model, configurations.parameters AS made_with,"
+        " most.parameters AS most_were_made_with"
+        " FROM materializations LEFT JOIN configurations USING (asset, settings)"
+        " LEFT JOIN (SELECT settings AS usual, any_value(parameters) AS parameters"
+        " FROM materializations LEFT JOIN configurations USING (asset, settings)"
+        f" WHERE asset = '{asset}' GROUP BY settings"
+        " ORDER BY count(*) DESC, max(materializations.rowid) DESC LIMIT 1) most ON true"
+        f" WHERE asset = '{asset}' AND settings <> most.usual ORDER BY video_id",
     )
     for asset in KEYS
+]
+
+UP_TO_DATE = "up_to_date"
+up_to_date = [
+    dg.AssetCheckSpec(
+        UP_TO_DATE,
+        asset=asset,
+        description="Everything was made by the settings and inputs of now, as `gap status` says;"
+        " what another run would make again is listed.",
+    )
+    for asset, step in STEPS.items()
+    if step.upstream
 ]
 
 summaries_supported = _check(
@@ -136,14 +166,40 @@ CHECKS = [
 QUERIES = {spec.key: query for spec, query in CHECKS}
 
 
-@dg.multi_asset_check(specs=[spec for spec, _ in CHECKS], can_subset=True, op_tags=needs(gpu=False))
+@dg.multi_asset_check(
+    specs=[*(spec for spec, _ in CHECKS), *up_to_date], can_subset=True, op_tags=needs(gpu=False)
+)
 def checks(
-    context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+    context: dg.AssetCheckExecutionContext,
+    warehouse: WarehouseResource,
+    sampling: FrameSampling,
+    coca: CocaModel,
+    captioning: Captioning,
+    caption_filter: CaptionFilter,
+    summarizer: SummarizerModel,
+    statistics: GapStatistics,
 ) -> Iterator[dg.AssetCheckResult]:
     """Those of the checked assets that the run makes: one step, which on a cluster is a process."""
     store = warehouse.open()
+    find = {
+        "sampling": sampling,
+        "coca": coca,
+        "captioning": captioning,
+        "caption_filter": caption_filter,
+        "summarizer": summarizer,
+        "statistics": statistics,
+    }.__getitem__
+
+    @cache
+    def status() -> Status:
+        settings = {asset: settings_fingerprint(asset, find) for asset in STEPS}
+        return compare_with_ledger(store, settings=settings)
+
     for key in sorted(context.selected_asset_check_keys):
-        found = store.read_embeddings(QUERIES[key])
+        if key.name == UP_TO_DATE:
+            found = not_current(status(), key.asset_key.to_user_string())
+        else:
+            found = store.read_embeddings(QUERIES[key])
         metadata: dict[str, Any] = {"found": len(found)}
         if len(found):
             metadata["rows"] = preview_table(found, found.columns)
@@ -154,3 +210,12 @@ def checks(
             severity=dg.AssetCheckSeverity.WARN,
             metadata=metadata,
         )
+
+
+def not_current(status: Status, asset: str) -> pl.DataFrame:
+    """The videos whose stored result is not what a run would make now.
+
+    What has not been made yet is not stale: the partitions show it as missing.
+    """
+    rows = [(video, state) for video, state in status.states[asset].items() if state == "stale"]
+    return pl.DataFrame(rows, schema=["video_id", "state"], orient="row")

@@ -6,7 +6,7 @@ infrastructure raises. Chunks and stages are `gap_assets.pipeline.stages`'s busi
 is told of a run is `run_metadata`'s.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
@@ -14,9 +14,11 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from gap_assets.dagster.resources import settings_in
-from gap_assets.dagster.run_metadata import add_partition_numbers
+from gap_assets.dagster.resources import choices_in, configuration_in, settings_in
+from gap_assets.dagster.run_metadata import add_partition_facts
+from gap_assets.dagster.specs import tried_again_later
 from gap_assets.graph import STEPS
+from gap_assets.pipeline.provenance import in_words
 from gap_assets.pipeline.stages import (
     Chunk,
     Finish,
@@ -28,7 +30,8 @@ from gap_assets.pipeline.stages import (
     started_chunks,
 )
 from gap_assets.progress import report_progress
-from gap_assets.warehouse.ledger import Plan, Results, plan
+from gap_assets.warehouse.ledger import Plan, Results, plan, record_configurations
+from gap_assets.warehouse.snapshot import write_snapshot
 from gap_assets.warehouse.store import Warehouse
 
 
@@ -85,30 +88,59 @@ def materialize_stages(
         dagster.Failure: If videos lack inputs that no run has tried to make yet, or the run was
             ended meanwhile by somebody else.
     """
+    with tried_again_later(context):
+        yield from _materialize(
+            context,
+            stages,
+            warehouse=warehouse,
+            recompute=config.recompute,
+            size=config.videos_per_chunk,
+            unit=unit,
+            prepare=prepare,
+        )
+
+
+def _materialize(
+    context: dg.AssetExecutionContext,
+    stages: Sequence[Stage],
+    *,
+    warehouse: Warehouse,
+    recompute: bool,
+    size: int,
+    unit: str,
+    prepare: Callable[[], object],
+) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     videos = list(context.partition_keys)
     plans = plan(
         warehouse,
         {asset: settings_in(context, asset) for stage in stages for asset in stage.assets},
         videos,
-        recompute=config.recompute,
+        recompute=recompute,
     )
     groups = by_wanted_assets(plans)
     tally = Tally(unit=unit, total=sum(len(group) for group in groups.values()))
+    context.log.info(_plan_in_words(plans, total=len(videos)))
+    record_configurations(warehouse, [configuration_in(context, asset) for asset in plans])
     if groups:
         prepare()
         _announce(plans, tally)
-    chunks = started_chunks(groups, stages, size=config.videos_per_chunk)
+    chunks = started_chunks(groups, stages, size=size)
     _work_off(context, chunks, plans, warehouse=warehouse, tally=tally)
+    if groups and ends_the_run(context, plans):
+        write_snapshot(warehouse)
     tally.finish(warehouse, [video for group in groups.values() for video in group])
     if tally.done:
         context.log.info(tally.summary())
     for asset, asset_plan in plans.items():
-        numbers = add_partition_numbers(context, asset, videos, warehouse=warehouse)
+        numbers = add_partition_facts(
+            context, asset, videos, current=asset_plan.current, warehouse=warehouse
+        )
         blocked = set(asset_plan.blocked) - left_out(asset_plan, warehouse)
         if blocked:
             raise _waiting(asset, sorted(blocked))
         skipped = {"videos skipped (current)": len(asset_plan.current)}
-        metadata = {**numbers, **skipped, **tally.metadata()}
+        made_with = in_words(choices_in(context, asset))
+        metadata = {**made_with, **numbers, **skipped, **tally.metadata()}
         yield dg.MaterializeResult(asset_key=asset, metadata=metadata)
 
 
@@ -149,6 +181,25 @@ def _work_off(
                 report_progress(asset, tally.done, tally.total)
         if writing:
             writing.result()
+
+
+def _plan_in_words(plans: Mapping[str, Plan], *, total: int) -> str:
+    """What the run will do, as in "6 videos; frames: 3 to do, 3 current."."""
+    told = []
+    for asset, each in plans.items():
+        counts = {
+            "to do": len(each.todo),
+            "current": len(each.current),
+            "waiting for an asset before it": len(each.blocked),
+        }
+        told.append(f"{asset}: " + ", ".join(f"{n} {what}" for what, n in counts.items() if n))
+    return f"{total} videos; {'; '.join(told)}."
+
+
+def ends_the_run(context: dg.AssetExecutionContext, assets: Collection[str]) -> bool:
+    """Whether the run makes nothing after these assets, in the order of the graph."""
+    made = {key.to_user_string() for key in context.job_def.asset_layer.selected_asset_keys}
+    return [asset for asset in STEPS if asset in made][-1] in assets
 
 
 def _announce(plans: Mapping[str, Plan], tally: Tally) -> None:

@@ -13,8 +13,10 @@ from pydantic import ConfigDict, Field, create_model
 
 from gap_assets import parameters
 from gap_assets.parameters import settings_fingerprint
+from gap_assets.pipeline.provenance import choices_of, configuration
 from gap_assets.profiles import PROFILES
 from gap_assets.settings import Settings, default_parameters
+from gap_assets.warehouse.ledger import Configuration
 from gap_assets.warehouse.store import Warehouse
 
 R = TypeVar("R", bound=dg.ConfigurableResource[Any])
@@ -110,6 +112,16 @@ CHOSEN: dict[str, type[dg.ConfigurableResource[Any]]] = {
 def settings_in(context: dg.AssetExecutionContext, asset: str) -> str:
     """The fingerprint of an asset's settings in a run."""
     return settings_fingerprint(asset, lambda key: getattr(context.resources, key))
+
+
+def choices_in(context: dg.AssetExecutionContext, asset: str) -> Mapping[str, Any]:
+    """The groups of parameters that an asset's results depend on, as a run has them."""
+    return choices_of(asset, lambda key: getattr(context.resources, key))
+
+
+def configuration_in(context: dg.AssetExecutionContext, asset: str) -> Configuration:
+    """What the fingerprint of an asset's settings in a run stands for."""
+    return configuration(asset, lambda key: getattr(context.resources, key))
 
 
 def with_defaults(resource: type[R], **values: Any) -> R:

@@ -40,6 +40,9 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         write_atomically(config, template.read_bytes())
     elif OLD_LAUNCHER.search(text := config.read_text(encoding="utf-8")):
         write_atomically(config, OLD_LAUNCHER.sub(LAUNCHER, text).encode())
+    seen = home / ".nux" / "nux.yaml"  # Else the UI first asks its user to join a community.
+    if not seen.exists():
+        write_atomically(seen, b"seen: 1\n")
     return dg.DagsterInstance.from_config(str(home))
 
 

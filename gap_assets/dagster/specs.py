@@ -1,6 +1,7 @@
 """What the asset modules share: who owns them, how one is partitioned, how rows are shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -10,10 +11,13 @@ from gap_assets.dagster.executors import needs
 from gap_assets.dagster.partitions import videos_partitions
 from gap_assets.graph import STEPS
 from gap_assets.warehouse.schema import TABLES
+from gap_assets.warehouse.waiting import WarehouseHeldError
 
 OWNERS = ["team:gap_assets"]
 GPU_POOL = "gpu"
 PREVIEW_ROWS = 20
+# A notebook may stay open overnight: with a patience of 5 minutes each this is about 8 hours.
+HELD_RETRIES, HELD_PAUSE_S = 48, 300
 
 
 Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
@@ -75,6 +79,21 @@ def table_metadata(asset: str) -> dict[str, Any]:
         "dagster/table_name": asset,
         "dagster/column_schema": dg.TableSchema(columns=columns),
     }
+
+
+@contextmanager
+def tried_again_later(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Has a step tried again later if another program had the warehouse open for too long.
+
+    A run of `gap run`, before which somebody sits, ends with the sentence.
+    """
+    try:
+        yield
+    except WarehouseHeldError as error:
+        if context.run.remote_job_origin is None:
+            raise
+        context.log.warning(f"{error} This is tried again in {HELD_PAUSE_S} s.")
+        raise dg.RetryRequested(max_retries=HELD_RETRIES, seconds_to_wait=HELD_PAUSE_S) from error
 
 
 def preview_table(rows: pl.DataFrame, columns: list[str]) -> dg.TableMetadataValue:

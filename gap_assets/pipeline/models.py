@@ -8,11 +8,13 @@ more than that. How a model is loaded is its own package's work.
 
 import gc
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gap_assets.memory import gpu_memory, machine_memory
 from gap_assets.parameters import CocaModel, SummarizerModel
+from gap_assets.profiles import display_name
 
 if TYPE_CHECKING:
     from gap_assets.coca.model import Coca
@@ -40,6 +42,7 @@ def resident_coca(coca: CocaModel, *, weights: str | None = None) -> "Coca":
         lambda: load_coca(
             model=coca.model, weights=tag, device=coca.device, precision=coca.precision
         ),
+        name=display_name(coca.model, tag),
         device=coca.device,
     )
 
@@ -65,23 +68,28 @@ def resident_summarizer(summarizer: SummarizerModel) -> "Summarizer":
             dtype=summarizer.dtype,
             revision=summarizer.revision,
         ),
+        name=display_name(summarizer.model, summarizer.revision),
         device=summarizer.device,
     )
 
 
-def resident(key: Any, load: Callable[[], T], *, device: str) -> T:
+def resident(key: Any, load: Callable[[], T], *, name: str, device: str) -> T:
     """A model, loaded unless it is there; others go before that if memory is short.
 
     Args:
         key: What tells it from others: all that it is loaded with.
         load: Loads it.
+        name: What the log calls it.
         device: Where it will run, as in `gap_assets.gpu.compute_device`.
     """
     if key not in _models:
         if _models and memory_is_short(device):
             log.info("Less than half of the memory is free; other models make room.")
             drop_models()
+        log.info("Loading %s …", name)
+        started = time.monotonic()
         _models[key] = load()
+        log.info("Loaded %s in %.0f s.", name, time.monotonic() - started)
     model: T = _models[key]
     return model
 

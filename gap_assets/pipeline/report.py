@@ -6,11 +6,10 @@ from gap_assets.gap.metric_rows import MetricPlan, MetricRow
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report.report import ReportInputs
 from gap_assets.gap.summaries import MarkedSummary
-from gap_assets.parameters import Captioning, CocaModel, FrameSampling, SummarizerModel
 from gap_assets.pipeline.corpus import read_corpus
 from gap_assets.pipeline.embeddings import TEXTS
 from gap_assets.pipeline.familiarity import unfamiliar_videos
-from gap_assets.profiles import Profile, display_name
+from gap_assets.profiles import Profile
 from gap_assets.warehouse.store import Warehouse
 
 TITLE = "Modality gap and cone effect of videos and their captions"
@@ -73,24 +72,6 @@ def read_report_inputs(
         ],
         summaries=[*_summaries(warehouse, corpus.video_ids)],
     )
-
-
-def settings_as_facts(
-    coca: CocaModel,
-    captioning: Captioning,
-    summarizer: SummarizerModel,
-    sampling: FrameSampling,
-) -> dict[str, str]:
-    """What the report's head says of how the results were made."""
-    return {
-        "CoCa": display_name(coca.model, coca.weights),
-        "Caption weights": captioning.weights or "the same",
-        "Caption decoding": captioning.mode,
-        "Summaries by": display_name(summarizer.model, summarizer.revision),
-        "Sampling": " ".join(
-            str(value).replace("_", " ") for value in sampling.sampling.model_dump().values()
-        ),
-    }
 
 
 def _summaries(warehouse: Warehouse, videos: Sequence[str]) -> Iterator[MarkedSummary]:

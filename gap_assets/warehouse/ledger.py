@@ -4,7 +4,7 @@ Every commit of results goes through here, so rows, ledger and failures change t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
@@ -29,6 +29,17 @@ class Failure:
     error_type: str
     error: str
     final: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """What a hash of settings stands for; see the table `configurations`."""
+
+    settings: str
+    asset: str
+    code_version: str
+    model: str | None
+    parameters: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +121,26 @@ def plan(
             else:
                 result.todo[video_id] = value
     return plans
+
+
+def record_configurations(warehouse: Warehouse, configurations: Sequence[Configuration]) -> None:
+    """Keeps what the hashes of settings stand for; those that are known stay as they are."""
+    given = [(c.settings, c.asset) for c in configurations]
+    known = set(warehouse.tuples("SELECT settings, asset FROM configurations"))
+    if known.issuperset(given):
+        return
+    now = datetime.now(UTC)
+    rows = [(*astuple(c), now) for c in configurations if (c.settings, c.asset) not in known]
+    new = typed_rows("configurations", rows)
+
+    def work(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.register("new_configurations", new.to_arrow())
+        connection.execute(
+            "INSERT INTO configurations BY NAME FROM new_configurations n WHERE NOT EXISTS"
+            " (FROM configurations c WHERE c.settings = n.settings AND c.asset = n.asset)"
+        )
+
+    warehouse.write(work)
 
 
 def commit(

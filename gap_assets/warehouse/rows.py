@@ -18,6 +18,7 @@ from gap_assets.warehouse.schema import (
     holds_embeddings,
     row_types,
 )
+from gap_assets.warehouse.views import VIEWS, create_view
 from gap_assets.warehouse.waiting import WarehouseError as WarehouseError
 
 
@@ -69,6 +70,7 @@ def replace_rows(
         if rows.is_empty():
             return
         make_table(connection, table, embedding=_embedding_type(connection, rows))
+        make_views(connection)
     for column, values in where.items():
         connection.register(f"given_{column}", pl.DataFrame({column: values}).to_arrow())
     condition = " AND ".join(f"{column} IN (FROM given_{column})" for column in where) or "true"
@@ -92,14 +94,24 @@ def _describe(connection: duckdb.DuckDBPyConnection, table: str) -> None:
         connection.execute(statement)
 
 
+def make_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes the views whose tables are all there."""
+    for name, view in VIEWS.items():
+        if all(_has_table(connection, table) for table in view.tables):
+            for statement in create_view(name):
+                connection.execute(statement)
+
+
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes the tables of a new warehouse, or brings an older one up to this schema version."""
     if is_prepared(connection):
         return
-    if not _has_table(connection, "warehouse"):
-        for table in TABLES:
-            if not holds_embeddings(table):
-                make_table(connection, table)
+    is_new = not _has_table(connection, "warehouse")
+    for table in TABLES:
+        if not holds_embeddings(table) and not _has_table(connection, table):
+            make_table(connection, table)
+    if is_new:
+        make_views(connection)
         version = [str(SCHEMA_VERSION)]
         connection.execute("INSERT INTO warehouse VALUES ('schema_version', ?)", version)
         return
@@ -110,13 +122,13 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     for table in TABLES:
         if _has_table(connection, table):
             _describe(connection, table)
+    make_views(connection)
     connection.execute(
         "UPDATE warehouse SET value = ? WHERE key = 'schema_version'", [str(SCHEMA_VERSION)]
     )
 
 
 def is_prepared(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the tables are there; refuses those of another schema version."""
     """Whether all is there, as this program writes it.
 
     Raises:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 PolarsType = pl.DataType | type[pl.DataType]
 
@@ -223,6 +223,18 @@ TABLES: dict[str, Table] = {
         },
         key=("asset", "video_id"),
     ),
+    "configurations": Table(
+        description="What the hashes in materializations.settings stand for.",
+        columns={
+            "settings": ("VARCHAR", "The hash."),
+            "asset": ("VARCHAR", "The asset."),
+            "code_version": ("VARCHAR", "Version of the code that made it."),
+            "model": ("VARCHAR", "The model and its weights, if one is used."),
+            "parameters": ("VARCHAR", "Everything that was chosen, as JSON."),
+            "first_used": ("TIMESTAMPTZ", "When a run first made something with it."),
+        },
+        key=("settings", "asset"),
+    ),
     "warehouse": Table(
         description="What the warehouse knows about itself.",
         columns={
@@ -242,6 +254,7 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS fallback VARCHAR",
         "ALTER TABLE IF EXISTS text_embeddings ADD COLUMN IF NOT EXISTS cosine_to_captions DOUBLE",
     ),
+    2: (),  # New tables are made by themselves.
 }
 
 

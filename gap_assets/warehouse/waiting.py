@@ -14,6 +14,10 @@ class WarehouseError(Exception):
     """The warehouse cannot do what was asked; the message says why and what to do."""
 
 
+class WarehouseHeldError(WarehouseError):
+    """Another program has it open for longer than this one waits; later it may be free."""
+
+
 class NoWarehouseError(WarehouseError):
     """There is nothing at that place yet."""
 
@@ -31,10 +35,12 @@ def go_on_waiting(state: str, advice: str, *, since: float, patience_s: float) -
         patience_s: How long it may last, in seconds.
 
     Raises:
-        WarehouseError: If it has lasted longer.
+        WarehouseHeldError: If it has lasted longer.
     """
     waited = time.monotonic() - since
     if waited > patience_s:
-        raise WarehouseError(f"{state}, for {patience_s:.0f} s now; {advice} and run this again.")
+        raise WarehouseHeldError(
+            f"{state}, for {patience_s:.0f} s now; {advice} and run this again."
+        )
     if waited > SILENCE_S:
-        log.warning("Waiting for the warehouse: %s.", state)
+        log.warning("Waiting for the warehouse: %s, for %.0f s now; %s.", state, waited, advice)

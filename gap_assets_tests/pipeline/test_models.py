@@ -25,7 +25,7 @@ def free(monkeypatch):
 
 
 def load(name, loaded):
-    return models.resident(name, lambda: loaded.append(name) or object(), device="cpu")
+    return models.resident(name, lambda: loaded.append(name) or object(), name=name, device="cpu")
 
 
 @pytest.mark.parametrize(("memory", "loads"), [(5, ["a", "b"]), (4, ["a", "b", "a"])])

@@ -1,6 +1,7 @@
 """What all videos say together: untrained controls, gap metrics and the report."""
 
-import base64
+import json
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,9 @@ from gap_assets.dagster.resources import (
     Sources,
     SummarizerModel,
     WarehouseResource,
+    choices_in,
 )
+from gap_assets.dagster.run_metadata import picture_in_markdown
 from gap_assets.dagster.specs import GPU_POOL, whole_asset
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report.report import ReportFiles, report_files, write_report
@@ -26,10 +29,14 @@ from gap_assets.graph import CONTROLS
 from gap_assets.pipeline.metrics import main_metrics, measure_gap, metric_plan
 from gap_assets.pipeline.models import drop_models, untrained_coca
 from gap_assets.pipeline.projections import projection_file
-from gap_assets.pipeline.report import read_report_inputs, settings_as_facts
+from gap_assets.pipeline.provenance import in_words
+from gap_assets.pipeline.report import read_report_inputs
 from gap_assets.pipeline.untrained import count_frames, embed_controls, plan_controls
 from gap_assets.profiles import profile_of
 from gap_assets.progress import report_progress
+
+REPORT_URL = "GAP_REPORT_URL"
+"""The variable with the address that `gap dev` serves the report's folder at."""
 
 
 @whole_asset(CONTROLS, group="gap", kinds={"pytorch"}, pool=GPU_POOL)
@@ -131,10 +138,7 @@ def gap_report(
             projections=ProjectionModel.load(projection_file(sources.report)),
             profile=profile_of(coca.model),
             expects_controls=statistics.untrained_seeds > 0,
-            facts={
-                "Videos folder": sources.videos,
-                **settings_as_facts(coca, captioning, summarizer, sampling),
-            },
+            facts={"Videos folder": sources.videos, **in_words(choices_in(context, "gap_report"))},
         )
         write_report(inputs, Path(sources.report))
         return {}, {"videos": len(inputs.video_ids), "warnings": len(inputs.warnings)}
@@ -151,10 +155,19 @@ def gap_report(
 
 
 def _shown(files: ReportFiles) -> dict[str, Any]:
-    """The report's place and its picture, for the UI."""
-    preview = base64.b64encode(files.preview_png.read_bytes()).decode()
+    """The report's verdict, place and picture, for the UI; a skipped run keeps them.
+
+    A picture by its address is short enough for the UI to show at once; where nothing serves it, it
+    is part of the metadata, behind a click.
+    """
+    served = os.environ.get(REPORT_URL)
+    picture = f"![]({served}/{files.preview_png.name})" if served else None
+    url = f"{served}/{files.html.name}" if served else files.html.absolute().as_uri()
+    embedded = picture_in_markdown(files.preview_png.read_bytes(), kind="png")
+    told = json.loads(files.json.read_text(encoding="utf-8"))
     return {
-        "report": dg.MetadataValue.url(files.html.absolute().as_uri()),
+        "verdict": told["verdict"],
+        "report": dg.MetadataValue.url(url),
         "report file": dg.MetadataValue.path(files.html),
-        "preview": dg.MetadataValue.md(f"![preview](data:image/png;base64,{preview})"),
+        "preview": dg.MetadataValue.md(picture or embedded),
     }

@@ -96,7 +96,9 @@ def draw(histories: Mapping[str, Sequence[Moment]], out: Path) -> None:
 def main(
     work: Annotated[list[Path], typer.Argument(help="Work folders of trainings.")],
     *,
-    title: Annotated[list[str], typer.Option(help="Of each training, in the order of the folders.")],
+    title: Annotated[
+        list[str], typer.Option(help="Of each training, in the order of the folders.")
+    ],
     card: Annotated[Path, typer.Option(help="The model folder whose card gets the section.")],
 ) -> None:
     """Add gap and cones along trainings to a model card: one figure, and a table of each."""

@@ -14,11 +14,11 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from gap_assets.dagster.resources import choices_in, configuration_in, settings_in
+from gap_assets.dagster.failed_partitions import mark_as_failed
+from gap_assets.dagster.resources import configuration_in, settings_in
 from gap_assets.dagster.run_metadata import add_partition_facts
 from gap_assets.dagster.specs import tried_again_later
 from gap_assets.graph import STEPS
-from gap_assets.pipeline.provenance import in_words
 from gap_assets.pipeline.stages import (
     Chunk,
     Finish,
@@ -33,6 +33,9 @@ from gap_assets.progress import report_progress
 from gap_assets.warehouse.ledger import Plan, Results, plan, record_configurations
 from gap_assets.warehouse.snapshot import write_snapshot
 from gap_assets.warehouse.store import Warehouse
+
+VideoEvents = Iterator[dg.MaterializeResult | dg.AssetObservation]  # type: ignore[type-arg]
+"""Of each asset, an observation with the run's numbers, then the result of all partitions."""
 
 
 class ChunkConfig(dg.Config):
@@ -55,11 +58,10 @@ def materialize_videos(
     config: ChunkConfig,
     unit: str,
     load: Callable[[], object] = lambda: None,
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+) -> VideoEvents:
     """Materialises a per-video asset that one computation makes; see `materialize_stages`."""
     stage = Stage(assets=[asset], start=partial(_begin, compute), load=load)
-    [result] = materialize_stages(context, [stage], warehouse=warehouse, config=config, unit=unit)
-    return result
+    return materialize_stages(context, [stage], warehouse=warehouse, config=config, unit=unit)
 
 
 def materialize_stages(
@@ -70,7 +72,7 @@ def materialize_stages(
     config: ChunkConfig,
     unit: str,
     prepare: Callable[[], object] = lambda: None,
-) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+) -> VideoEvents:
     """Materialises per-video assets for the run's partitions, each chunk through all stages.
 
     Args:
@@ -82,7 +84,7 @@ def materialize_stages(
         prepare: Called once before the first chunk, unless all is current.
 
     Yields:
-        One result an asset, with its numbers.
+        Of each asset, the run's numbers and the result.
 
     Raises:
         dagster.Failure: If videos lack inputs that no run has tried to make yet, or the run was
@@ -109,7 +111,7 @@ def _materialize(
     size: int,
     unit: str,
     prepare: Callable[[], object],
-) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+) -> VideoEvents:
     videos = list(context.partition_keys)
     plans = plan(
         warehouse,
@@ -131,17 +133,19 @@ def _materialize(
     tally.finish(warehouse, [video for group in groups.values() for video in group])
     if tally.done:
         context.log.info(tally.summary())
+    failed: dict[str, dict[str, str]] = {}
     for asset, asset_plan in plans.items():
-        numbers = add_partition_facts(
-            context, asset, videos, current=asset_plan.current, warehouse=warehouse
+        current = asset_plan.current
+        failed[asset] = add_partition_facts(
+            context, asset, videos, current=current, warehouse=warehouse
         )
         blocked = set(asset_plan.blocked) - left_out(asset_plan, warehouse)
         if blocked:
             raise _waiting(asset, sorted(blocked))
-        skipped = {"videos skipped (current)": len(asset_plan.current)}
-        made_with = in_words(choices_in(context, asset))
-        metadata = {**made_with, **numbers, **skipped, **tally.metadata()}
-        yield dg.MaterializeResult(asset_key=asset, metadata=metadata)
+        counts = {"videos skipped (current)": len(current), "videos failed": len(failed[asset])}
+        yield dg.AssetObservation(asset, metadata={**counts, **tally.metadata()})
+        yield dg.MaterializeResult(asset_key=asset)
+    mark_as_failed(context, failed)
 
 
 def _begin(compute: Callable[[list[str]], Results], videos: list[str], _: Sequence[str]) -> Finish:

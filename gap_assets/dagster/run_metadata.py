@@ -1,7 +1,7 @@
 """What Dagster shows of each partition of a run, and of the run as a whole.
 
-On a partition stand this video's own data and why it was made, skipped or not made; the run's
-numbers stay with the run.
+A partition's event says first what became of this video, then what its data is and how it was made.
+The run's numbers are an observation of the asset.
 """
 
 import base64
@@ -15,11 +15,14 @@ from dagster._core.execution.context.metadata_logging import (
     OutputMetadataAccumulator,
 )
 
+from gap_assets.dagster.resources import choices_in
 from gap_assets.dagster.specs import preview_table
 from gap_assets.pipeline.partition_facts import facts_of_partitions
+from gap_assets.pipeline.provenance import in_words
 from gap_assets.warehouse.store import Warehouse
 
 UNKNOWN = "not in the catalogue; materialize `videos`, or take it out of the selection"
+NOTHING = "an asset before it has nothing of this video"
 
 
 def add_partition_facts(
@@ -29,8 +32,8 @@ def add_partition_facts(
     *,
     current: Collection[str],
     warehouse: Warehouse,
-) -> dict[str, int]:
-    """Adds what each partition holds; counts the rows, failures and unknown videos of the run.
+) -> dict[str, str]:
+    """Adds to each partition's event what became of it, what it holds and how that was made.
 
     Args:
         context: The run.
@@ -38,11 +41,14 @@ def add_partition_facts(
         videos: The run's partitions.
         current: Those that were skipped because they are current.
         warehouse: Where their rows are.
+
+    Returns:
+        Of each video that has no result, the reason.
     """
     rows = warehouse.read(
-        "SELECT video_id, coalesce(n_rows, 0) AS n_rows, coalesce(seconds, 0.0), f.error,"
-        " v.video_id IS NULL AS unknown FROM given"
-        " LEFT JOIN (FROM materializations WHERE asset = ?) USING (video_id)"
+        "SELECT video_id, coalesce(n_rows, 0) AS n_rows, seconds, f.error, m.video_id IS NULL"
+        " AS missing, v.video_id IS NULL AS unknown FROM given"
+        " LEFT JOIN (FROM materializations WHERE asset = ?) m USING (video_id)"
         " LEFT JOIN (FROM failures WHERE asset = ?) f USING (video_id)"
         " LEFT JOIN (SELECT video_id FROM videos) v USING (video_id)",
         asset,
@@ -50,23 +56,24 @@ def add_partition_facts(
         videos=videos,
     )
     facts = facts_of_partitions(asset, videos, warehouse=warehouse)
+    made_with = in_words(choices_in(context, asset))
     shown: dict[str, dict[str, Any]] = {}
+    failed: dict[str, str] = {}
     skipped = set(current)
-    for video, n_rows, seconds, failure, unknown in rows.iter_rows():
-        reason = failure or (UNKNOWN if unknown else None)
-        result = f"failed: {reason}" if reason else "current, skipped" if video in skipped else ""
-        if not reason and not n_rows and not result:
-            result = "nothing to make it of: an asset before it has nothing for this video"
+    for video, n_rows, seconds, error, missing, unknown in rows.iter_rows():
+        reason = error or (UNKNOWN if unknown else NOTHING if missing else None)
+        if reason:
+            failed[video] = reason
+        made = "current, skipped" if video in skipped else "made"
         shown[video] = {
-            "result": result or "made",
-            "dagster/partition_row_count": n_rows,
-            "seconds of this video": round(seconds, 4),
+            "result": f"failed: {reason}" if reason else made,
             **{name: _shown(value) for name, value in facts.get(video, {}).items()},
+            "dagster/partition_row_count": n_rows,
+            **({"seconds": round(seconds, 3)} if seconds else {}),
+            **({} if reason else made_with),
         }
     _add_metadata(context, dg.AssetKey(asset), shown)
-    counts = {"rows of this run": int(rows["n_rows"].sum()), "failures": rows["error"].count()}
-    unknown_videos = int(rows["unknown"].sum())
-    return counts | ({"videos not in the catalogue": unknown_videos} if unknown_videos else {})
+    return failed
 
 
 def _shown(value: Any) -> Any:

@@ -18,7 +18,7 @@ GPU_POOL = "gpu"
 PREVIEW_ROWS = 20
 # A notebook may stay open overnight: with a patience of 5 minutes each this is about 8 hours.
 HELD_RETRIES, HELD_PAUSE_S = 48, 300
-
+NO_VALUE: dict[str, Any] = {"dagster_type": dg.Nothing}  # Rows go to the warehouse instead.
 
 Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 
@@ -27,7 +27,7 @@ def whole_asset(
     asset: str, *, group: str, kinds: set[str], pool: str | None = None, **more: Any
 ) -> Decorator:
     """Decorates a function as the asset of this name, at its place in the graph."""
-    decorate: Decorator = dg.asset(
+    return dg.asset(
         key=asset,
         deps=STEPS[asset].upstream,
         group_name=group,
@@ -37,9 +37,9 @@ def whole_asset(
         metadata=table_metadata(asset),
         pool=pool,
         op_tags=needs(gpu=pool == GPU_POOL),
+        **NO_VALUE,
         **more,
     )
-    return decorate
 
 
 def video_asset(asset: str, *, group: str, kinds: set[str], pool: str | None = None) -> Decorator:

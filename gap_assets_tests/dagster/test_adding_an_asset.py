@@ -6,7 +6,7 @@ from functools import partial
 import dagster as dg
 
 from gap_assets.dagster import build
-from gap_assets.dagster.per_video import ChunkConfig, materialize_videos
+from gap_assets.dagster.per_video import ChunkConfig, VideoEvents, materialize_videos
 from gap_assets.dagster.resources import WarehouseResource
 from gap_assets.dagster.runs import open_instance, range_tags
 from gap_assets.dagster.specs import video_asset
@@ -42,7 +42,7 @@ def test_an_asset_is_a_step_a_table_a_computation_and_a_function(copy_of_made, m
     @video_asset(ASSET, group="captions", kinds={"sql"})
     def caption_lengths(
         context: dg.AssetExecutionContext, config: ChunkConfig, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult:
+    ) -> VideoEvents:
         """How long a video's captions are."""
         store = warehouse.open()
         compute = partial(count_words, warehouse=store)
@@ -59,7 +59,7 @@ def test_an_asset_is_a_step_a_table_a_computation_and_a_function(copy_of_made, m
     definitions = build.build_definitions(copy_of_made)
     job = definitions.resolve_implicit_global_asset_job_def()
     with open_instance(copy_of_made) as instance:
-        for skipped in (0, 5):
+        for told in ("made", "current, skipped"):
             result = job.execute_in_process(
                 instance=instance,
                 asset_selection=[dg.AssetKey(ASSET)],
@@ -67,7 +67,7 @@ def test_an_asset_is_a_step_a_table_a_computation_and_a_function(copy_of_made, m
             )
             assert result.success
             [made, *_] = result.asset_materializations_for_node(ASSET)
-            assert made.metadata["videos skipped (current)"].value == skipped
+            assert made.metadata["result"].value == told
     assert warehouse.read(f"SELECT count(*) FROM {ASSET} WHERE words > 1").item() == 5
     [spec] = caption_lengths.specs
     [video, words] = spec.metadata["dagster/column_schema"].columns

@@ -16,7 +16,7 @@ from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
 
 # What differs from run to run: when it was, and how long it took.
-OF_THE_RUN = {"run_id", "seconds", "materialized_at", "failed_at"}
+OF_THE_RUN = {"run_id", "seconds", "materialized_at", "failed_at", "first_used"}
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from gap_assets.warehouse.store import Warehouse
 from gap_assets.world.samples import write_samples
 from gap_assets_tests.faults.served import Platform, platform
 
-OF_ONE_ATTEMPT = {"run_id", "seconds", "materialized_at", "failed_at"}
+OF_ONE_ATTEMPT = {"run_id", "seconds", "materialized_at", "failed_at", "first_used"}
 PATIENCE_S = 900.0
 KILLS_A_ROUND = 13
 MOMENTS_S = (1, 5, 40)  # The latest moment of a kill: of a start, of loading, of the work.

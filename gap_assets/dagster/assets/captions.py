@@ -4,7 +4,7 @@ from functools import cache, partial
 
 import dagster as dg
 
-from gap_assets.dagster.per_video import ChunkConfig, materialize_videos
+from gap_assets.dagster.per_video import ChunkConfig, VideoEvents, materialize_videos
 from gap_assets.dagster.resources import (
     CaptionFilter,
     CocaModel,
@@ -24,7 +24,7 @@ def filtered_captions(
     warehouse: WarehouseResource,
     coca: CocaModel,
     caption_filter: CaptionFilter,
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+) -> VideoEvents:
     """The captions of each video that say something new, in the order of the video.
 
     `cluster` compares captions in CoCa's text space, centred by the mean of a fixed set of
@@ -56,7 +56,7 @@ def video_summaries(
     config: ChunkConfig,
     warehouse: WarehouseResource,
     summarizer: SummarizerModel,
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+) -> VideoEvents:
     """One sentence about each video, written by a language model from the filtered captions.
 
     Three columns say how far to trust it. `ended`: false where the model ran into the token limit;

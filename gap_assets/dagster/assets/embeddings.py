@@ -4,7 +4,7 @@ from functools import partial
 
 import dagster as dg
 
-from gap_assets.dagster.per_video import ChunkConfig, materialize_videos
+from gap_assets.dagster.per_video import ChunkConfig, VideoEvents, materialize_videos
 from gap_assets.dagster.resources import CocaModel, WarehouseResource
 from gap_assets.dagster.specs import GPU_POOL, video_asset
 from gap_assets.pipeline.embeddings import embed_video_texts, embed_videos
@@ -14,7 +14,7 @@ from gap_assets.pipeline.models import resident_coca
 @video_asset("video_embeddings", group="embeddings", kinds={"numpy"})
 def video_embeddings(
     context: dg.AssetExecutionContext, config: ChunkConfig, warehouse: WarehouseResource
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+) -> VideoEvents:
     """One vector a video and fusion: mean (the default), medoid, max and middle frame.
 
     Stored as fused, not normalised again, with its norm: the norm of a mean says how alike the
@@ -33,7 +33,7 @@ def text_embeddings(
     config: ChunkConfig,
     warehouse: WarehouseResource,
     coca: CocaModel,
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+) -> VideoEvents:
     """CoCa's embedding of what is said about each video, as unit vectors.
 
     Four sources: the `summary`, all frame `captions`, the `filtered` captions, and the human

@@ -3,7 +3,6 @@
 Processes decode the next videos while the model describes the frames of these.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -12,7 +11,7 @@ from pydantic import Field
 
 from gap_assets.dagster.executors import needs
 from gap_assets.dagster.model_check import check_models_of_run
-from gap_assets.dagster.per_video import ChunkConfig, materialize_stages
+from gap_assets.dagster.per_video import ChunkConfig, VideoEvents, materialize_stages
 from gap_assets.dagster.resources import (
     Captioning,
     CocaModel,
@@ -77,7 +76,7 @@ def described_frames(
     coca: CocaModel,
     captioning: Captioning,
     summarizer: SummarizerModel,
-) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+) -> VideoEvents:
     """Frames are decoded while one pass of CoCa's image encoder describes those before."""
     store = warehouse.open()
     chosen = {key.to_user_string() for key in context.selected_asset_keys}

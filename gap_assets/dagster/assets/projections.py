@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 
 from gap_assets.dagster.all_videos import WholeConfig, materialize_whole
-from gap_assets.dagster.per_video import ChunkConfig, materialize_videos
+from gap_assets.dagster.per_video import ChunkConfig, VideoEvents, materialize_videos
 from gap_assets.dagster.resources import GapStatistics, Sources, WarehouseResource
 from gap_assets.dagster.specs import video_asset, whole_asset
 from gap_assets.gap.projections import ProjectionModel
@@ -52,7 +52,7 @@ def projections(
     warehouse: WarehouseResource,
     sources: Sources,
     statistics: GapStatistics,
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+) -> VideoEvents:
     """Where each video and its text lie in the pictures: UMAP, SVD and gap axis.
 
     Videos of the fit have the coordinates of the fit; later ones are placed among them.

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from gap_assets.dagster.per_video import ends_the_run
 from gap_assets.dagster.resources import configuration_in, settings_in
+from gap_assets.dagster.specs import tried_again_later
 from gap_assets.gap.pairs import GapInputError
 from gap_assets.graph import STEPS, result_hash
 from gap_assets.progress import report_progress
@@ -66,33 +67,57 @@ def materialize_whole(
     Raises:
         dagster.Failure: If an input is missing, or there is too little to measure.
     """
-    videos = _video_ids(warehouse)
+    with tried_again_later(context):
+        value = _expected_hash(context, asset, warehouse=warehouse, without=without)
+        record_configurations(warehouse, [configuration_in(context, asset)])
+        stored = stored_hashes(warehouse).get((asset, None))
+        if value == stored and made() and not config.recompute:
+            return dg.MaterializeResult(metadata={"result": "current, skipped"})
+        started = time.monotonic()
+        if not tells_progress:
+            report_progress(asset, 0, 1)
+        try:
+            rows, metadata = compute()
+        except GapInputError as error:
+            raise dg.Failure(f"{asset}: {error}", allow_retries=False) from error
+        seconds = time.monotonic() - started
+        commit_whole(
+            warehouse,
+            asset,
+            rows,
+            hashes={None: value},
+            settings=settings_in(context, asset),
+            run_id=context.run_id,
+            seconds=seconds,
+        )
+        if not tells_progress:
+            report_progress(asset, 1, 1)
+        if ends_the_run(context, [asset]):
+            write_snapshot(warehouse)
+    count = sum(len(frame) for frame in rows.values())
+    numbers: dict[str, Any] = {
+        "result": "made",
+        "dagster/row_count": count,
+        "seconds": round(seconds, 3),
+    }
+    return dg.MaterializeResult(metadata=numbers | metadata)
+
+
+def _expected_hash(
+    context: dg.AssetExecutionContext,
+    asset: str,
+    *,
+    warehouse: Warehouse,
+    without: Collection[str],
+) -> str:
+    """The hash that the result will carry, made of all that it is made of."""
     stored = {key: v for key, v in stored_hashes(warehouse).items() if key[0] not in without}
-    settings = settings_in(context, asset)
+    settings, videos = settings_in(context, asset), _video_ids(warehouse)
     value = result_hash(asset, None, settings=settings, stored=stored, video_ids=videos)
     if value is None:
         needed = " and ".join(STEPS[asset].upstream)
         raise dg.Failure(f"{asset} needs {needed} first; materialize those.", allow_retries=False)
-    record_configurations(warehouse, [configuration_in(context, asset)])
-    if value == stored.get((asset, None)) and made() and not config.recompute:
-        return dg.MaterializeResult(metadata={"skipped (current)": True})
-    started = time.monotonic()
-    if not tells_progress:
-        report_progress(asset, 0, 1)
-    try:
-        rows, metadata = compute()
-    except GapInputError as error:
-        raise dg.Failure(f"{asset}: {error}", allow_retries=False) from error
-    seconds = time.monotonic() - started
-    result = {"hashes": {None: value}, "settings": settings, "run_id": context.run_id}
-    commit_whole(warehouse, asset, rows, **result, seconds=seconds)
-    if not tells_progress:
-        report_progress(asset, 1, 1)
-    if ends_the_run(context, [asset]):
-        write_snapshot(warehouse)
-    count = sum(len(frame) for frame in rows.values())
-    numbers = {"dagster/row_count": count, "seconds": round(seconds, 3)}
-    return dg.MaterializeResult(metadata=numbers | metadata)
+    return value
 
 
 def _video_ids(warehouse: Warehouse) -> list[str]:

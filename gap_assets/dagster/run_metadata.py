@@ -46,11 +46,11 @@ def add_partition_facts(
         Of each video that has no result, the reason.
     """
     rows = warehouse.read(
-        "SELECT video_id, coalesce(n_rows, 0) AS n_rows, seconds, f.error, m.video_id IS NULL"
-        " AS missing, v.video_id IS NULL AS unknown FROM given"
-        " LEFT JOIN (FROM materializations WHERE asset = ?) m USING (video_id)"
-        " LEFT JOIN (FROM failures WHERE asset = ?) f USING (video_id)"
-        " LEFT JOIN (SELECT video_id FROM videos) v USING (video_id)",
+        "SELECT video_id, coalesce(n_rows, 0) AS n_rows, seconds, f.error, n_rows IS NULL"
+        " OR n_rows = 0 AND video_id IN (SELECT video_id FROM failures) AS nothing,"
+        " video_id NOT IN (SELECT video_id FROM videos) AS unknown FROM given"
+        " LEFT JOIN (FROM materializations WHERE asset = ?) USING (video_id)"
+        " LEFT JOIN (FROM failures WHERE asset = ?) f USING (video_id)",
         asset,
         asset,
         videos=videos,
@@ -60,8 +60,8 @@ def add_partition_facts(
     shown: dict[str, dict[str, Any]] = {}
     failed: dict[str, str] = {}
     skipped = set(current)
-    for video, n_rows, seconds, error, missing, unknown in rows.iter_rows():
-        reason = error or (UNKNOWN if unknown else NOTHING if missing else None)
+    for video, n_rows, seconds, error, nothing, unknown in rows.iter_rows():
+        reason = error or (UNKNOWN if unknown else NOTHING if nothing else None)
         if reason:
             failed[video] = reason
         made = "current, skipped" if video in skipped else "made"

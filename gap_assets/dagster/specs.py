@@ -27,7 +27,7 @@ def whole_asset(
     asset: str, *, group: str, kinds: set[str], pool: str | None = None, **more: Any
 ) -> Decorator:
     """Decorates a function as the asset of this name, at its place in the graph."""
-    return dg.asset(
+    decorate: Decorator = dg.asset(
         key=asset,
         deps=STEPS[asset].upstream,
         group_name=group,
@@ -40,6 +40,7 @@ def whole_asset(
         **NO_VALUE,
         **more,
     )
+    return decorate
 
 
 def video_asset(asset: str, *, group: str, kinds: set[str], pool: str | None = None) -> Decorator:

@@ -77,7 +77,16 @@ VIEWS: dict[str, View] = {
             " FROM gap_metrics WHERE metric IN ('centroid_gap', 'centroid_gap_debiased',"
             " 'cone_video', 'cone_text', 'paired_cosine', 'mismatched_cosine', 'rmg')"
         ),
-        columns={"metric": "Its name.", "value": "Its value.", "encoder": "The model."},
+        columns={
+            "encoder": "The model, or an untrained one of its architecture.",
+            "video_source": "How frames are fused.",
+            "text_source": "Which text.",
+            "metric": "Its name.",
+            "value": "Its value.",
+            "ci_low": "Lower end of the 95 % interval.",
+            "ci_high": "Upper end of the 95 % interval.",
+            "n": "Number of pairs.",
+        },
     ),
     "captions_over_time": View(
         description="The caption of each frame at its time, and whether the filter kept it.",
@@ -109,7 +118,10 @@ VIEWS: dict[str, View] = {
             "asset": "The asset.",
             "video_id": "The video; null for an asset of all videos.",
             "model": "The model and its weights.",
+            "code_version": "Version of the code that made it.",
             "parameters": "Everything that was chosen, as JSON.",
+            "run_id": "The Dagster run.",
+            "materialized_at": "When it was stored.",
         },
     ),
 }
@@ -119,4 +131,11 @@ def create_view(name: str) -> Iterator[str]:
     """The statements that make a view with its descriptions."""
     view = VIEWS[name]
     yield f"CREATE OR REPLACE VIEW {name} AS {view.query}"
-    yield f"COMMENT ON VIEW {name} IS '{view.description.replace(chr(39), chr(39) * 2)}'"
+    yield f"COMMENT ON VIEW {name} IS {_quoted(view.description)}"
+    for column, description in view.columns.items():
+        yield f"COMMENT ON COLUMN {name}.{column} IS {_quoted(description)}"
+
+
+def _quoted(text: str) -> str:
+    """A text as SQL's literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -22,7 +22,7 @@ from gap_assets.dagster.resources import (
     choices_in,
 )
 from gap_assets.dagster.run_metadata import picture_in_markdown
-from gap_assets.dagster.specs import GPU_POOL, whole_asset
+from gap_assets.dagster.specs import GPU_POOL, tried_again_later, whole_asset
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report.report import ReportFiles, report_files, write_report
 from gap_assets.graph import CONTROLS
@@ -93,7 +93,8 @@ def gap_metrics(
     row names its encoder, its two sources and its number of pairs.
     """
     store = warehouse.open()
-    controlled = is_current(context, CONTROLS, warehouse=store)
+    with tried_again_later(context):
+        controlled = is_current(context, CONTROLS, warehouse=store)
 
     def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
         rows = measure_gap(store, coca=coca, statistics=statistics, controlled=controlled)

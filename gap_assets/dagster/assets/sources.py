@@ -8,7 +8,7 @@ import polars as pl
 
 from gap_assets.dagster.partitions import register_videos
 from gap_assets.dagster.resources import Sources, WarehouseResource
-from gap_assets.dagster.specs import preview_table, whole_asset
+from gap_assets.dagster.specs import preview_table, tried_again_later, whole_asset
 from gap_assets.graph import fingerprint
 from gap_assets.pipeline.catalogue import describe_videos, ids_by_stem, read_exclusions
 from gap_assets.pipeline.reference_captions import COLUMNS, read_captions
@@ -27,21 +27,22 @@ def videos(
     """
     started = time.monotonic()
     store = warehouse.open()
-    before = store.read("SELECT * FROM videos")
-    known = {row["path"]: row for row in before.to_dicts()}
-    excluded = read_exclusions(Path(sources.excluded))
-    rows = describe_videos(Path(sources.videos), known=known, excluded=excluded)
-    # The others may have got another status meanwhile, by a run that decoded them.
-    changed = rows.join(before, on=rows.columns, how="anti", nulls_equal=True)
-    commit_whole(
-        store,
-        "videos",
-        {"videos": changed},
-        where={"video_id": changed["video_id"].to_list()},
-        hashes=dict(rows.select("video_id", "content_hash").iter_rows()),
-        run_id=context.run_id,
-        seconds=time.monotonic() - started,
-    )
+    with tried_again_later(context):
+        before = store.read("SELECT * FROM videos")
+        known = {row["path"]: row for row in before.to_dicts()}
+        excluded = read_exclusions(Path(sources.excluded))
+        rows = describe_videos(Path(sources.videos), known=known, excluded=excluded)
+        # The others may have got another status meanwhile, by a run that decoded them.
+        changed = rows.join(before, on=rows.columns, how="anti", nulls_equal=True)
+        commit_whole(
+            store,
+            "videos",
+            {"videos": changed},
+            where={"video_id": changed["video_id"].to_list()},
+            hashes=dict(rows.select("video_id", "content_hash").iter_rows()),
+            run_id=context.run_id,
+            seconds=time.monotonic() - started,
+        )
     new = register_videos(context.instance, rows["video_id"].to_list())
     unreadable = rows.filter(status="unreadable")
     readable = rows.filter(pl.col("status") != "unreadable")
@@ -69,23 +70,24 @@ def reference_captions(
     """
     started = time.monotonic()
     store = warehouse.open()
-    known = dict(store.read("SELECT path, video_id FROM videos").iter_rows())
-    rows = pl.DataFrame(schema=COLUMNS)
-    if sources.captions:
-        ids = ids_by_stem(Path(sources.videos), known=known)
-        rows = (
-            read_captions(Path(sources.captions))
-            .with_columns(pl.col("video_id").replace(ids))
-            .unique("video_id", keep="first", maintain_order=True)
+    with tried_again_later(context):
+        known = dict(store.read("SELECT path, video_id FROM videos").iter_rows())
+        rows = pl.DataFrame(schema=COLUMNS)
+        if sources.captions:
+            ids = ids_by_stem(Path(sources.videos), known=known)
+            rows = (
+                read_captions(Path(sources.captions))
+                .with_columns(pl.col("video_id").replace(ids))
+                .unique("video_id", keep="first", maintain_order=True)
+            )
+        commit_whole(
+            store,
+            "reference_captions",
+            {"reference_captions": rows},
+            hashes={video: fingerprint(caption) for video, caption, *_ in rows.iter_rows()},
+            run_id=context.run_id,
+            seconds=time.monotonic() - started,
         )
-    commit_whole(
-        store,
-        "reference_captions",
-        {"reference_captions": rows},
-        hashes={video: fingerprint(caption) for video, caption, *_ in rows.iter_rows()},
-        run_id=context.run_id,
-        seconds=time.monotonic() - started,
-    )
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),

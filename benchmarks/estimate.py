@@ -18,8 +18,8 @@ from pipeline import Folder, add_videos, run_range
 
 from gap_assets.dagster.build import build_definitions
 from gap_assets.dagster.jobs import PER_VIDEO
-from gap_assets.dagster.partitions import videos_partitions
-from gap_assets.dagster.runs import QUIET, ranges_with
+from gap_assets.dagster.partitions import ranges_with, videos_partitions
+from gap_assets.dagster.runs import QUIET
 from gap_assets.pipeline.estimate import estimate
 from gap_assets.pipeline.status import current_status
 from gap_assets.settings import default_fingerprints

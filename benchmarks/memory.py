@@ -112,8 +112,8 @@ def run_stage(stage: str, data: Path) -> dict[str, float]:
     import torch
 
     from gap_assets.dagster.build import build_definitions
-    from gap_assets.dagster.partitions import videos_partitions
-    from gap_assets.dagster.runs import QUIET, open_instance, range_tags, run_everything
+    from gap_assets.dagster.partitions import range_tags, videos_partitions
+    from gap_assets.dagster.runs import QUIET, open_instance, run_everything
     from gap_assets.settings import Settings
 
     os.environ["GAP_DATA"] = str(data)

@@ -37,9 +37,15 @@ from gap_assets.coca.engine import describe_frames
 from gap_assets.coca.text import embed_texts
 from gap_assets.dagster import jobs
 from gap_assets.dagster.build import all_assets, build_definitions
-from gap_assets.dagster.partitions import backfill_policy, register_videos, videos_partitions
+from gap_assets.dagster.partitions import (
+    backfill_policy,
+    range_tags,
+    ranges_with,
+    register_videos,
+    videos_partitions,
+)
 from gap_assets.dagster.resources import default_resources
-from gap_assets.dagster.runs import QUIET, open_instance, range_tags, ranges_with
+from gap_assets.dagster.runs import QUIET, open_instance
 from gap_assets.pipeline.captions import filter_captions
 from gap_assets.pipeline.embeddings import FUSIONS
 from gap_assets.pipeline.frames import decoding_limits, sampling_rule

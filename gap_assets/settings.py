@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     prompt: Annotated[str, AfterValidator(check_prompt)] | None = None
     prompt_file: Path | None = None
     videos_per_run: int = Field(default=256, ge=1)
+    automate: bool = False
     executor: Literal["in_process", "multiprocess", "ray", "k8s"] = "in_process"
     deploy: Literal["laptop", "gpu-box", "cluster"] = "laptop"
     gpus: int = Field(default=1, ge=0)

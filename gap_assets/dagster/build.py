@@ -1,6 +1,7 @@
 """Assembles the code location; tests and the command line call it as Dagster does."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -25,15 +26,25 @@ def build_definitions(
         resource_overrides: Resources that take the place of the settings' own, by key.
     """
     settings = settings or Settings()
+    all_jobs = jobs.all_jobs(settings)
     policy = partitions.backfill_policy(settings.videos_per_run)
     return dg.Definitions(
-        assets=[
-            asset.with_attributes(backfill_policy=policy) if asset.partitions_def else asset
-            for asset in all_assets
-        ],
+        assets=_with_source_code(
+            [
+                asset.with_attributes(backfill_policy=policy) if asset.partitions_def else asset
+                for asset in all_assets
+            ]
+        ),
         asset_checks=[checks.checks],
-        jobs=jobs.all_jobs(settings),
-        sensors=sensors.all_sensors,
+        jobs=all_jobs,
+        sensors=sensors.all_sensors(settings, jobs=all_jobs),
         resources={**resources.default_resources(settings), **(resource_overrides or {})},
         executor=executors.choose_executor(settings),
     )
+
+
+def _with_source_code(definitions: list[dg.AssetsDefinition]) -> Sequence[Any]:
+    """Assets that link to their source in the UI."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.with_source_code_references(definitions)

@@ -1,8 +1,10 @@
-"""The one partitions definition and the one backfill policy that all per-video assets share.
+"""The one partitions definition and the one backfill policy of all per-video assets, and ranges.
 
 They must be the same object for all of them: only then does one run take a range of videos through
 the whole chain of assets.
 """
+
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -29,3 +31,28 @@ def register_videos(instance: dg.DagsterInstance, video_ids: list[str]) -> list[
     for start in range(0, len(new), KEYS_PER_CALL):
         instance.add_dynamic_partitions(videos_partitions.name, new[start : start + KEYS_PER_CALL])
     return new
+
+
+def ranges_with(keys: Sequence[str], wanted: set[str], *, size: int) -> Iterator[tuple[str, str]]:
+    """Cuts the partitions into ranges of at most `size` keys that hold all the wanted ones.
+
+    Args:
+        keys: All partitions, in their order.
+        wanted: Those that need a run.
+        size: Keys per range.
+
+    Yields:
+        The first and the last wanted key of each stretch of `size` keys that has any.
+    """
+    for start in range(0, len(keys), size):
+        stretch = [key for key in keys[start : start + size] if key in wanted]
+        if stretch:
+            yield stretch[0], stretch[-1]
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """The tags by which a run takes the partitions from one to another, both included."""
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }

@@ -6,14 +6,13 @@ partitions, visible in the UI afterwards. What runs in them is defined in
 """
 
 import re
-from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 import dagster as dg
 
 from gap_assets.dagster.build import build_definitions
 from gap_assets.dagster.jobs import PER_VIDEO
-from gap_assets.dagster.partitions import videos_partitions
+from gap_assets.dagster.partitions import range_tags, ranges_with, videos_partitions
 from gap_assets.files import disk_full_as_one_sentence, write_atomically
 from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings
@@ -81,31 +80,6 @@ def run_everything(settings: Settings) -> None:
             execute("per_video", range_tags(first, last))
         if current_status(settings).outdated or not (settings.report / "report.html").exists():
             execute("projections_and_report", range_tags(keys[0], keys[-1]))
-
-
-def ranges_with(keys: Sequence[str], wanted: set[str], *, size: int) -> Iterator[tuple[str, str]]:
-    """Cuts the partitions into ranges of at most `size` keys that hold all the wanted ones.
-
-    Args:
-        keys: All partitions, in their order.
-        wanted: Those that need a run.
-        size: Keys per range.
-
-    Yields:
-        The first and the last wanted key of each stretch of `size` keys that has any.
-    """
-    for start in range(0, len(keys), size):
-        stretch = [key for key in keys[start : start + size] if key in wanted]
-        if stretch:
-            yield stretch[0], stretch[-1]
-
-
-def range_tags(first: str, last: str) -> dict[str, str]:
-    """The tags by which a run takes the partitions from one to another, both included."""
-    return {
-        "dagster/asset_partition_range_start": first,
-        "dagster/asset_partition_range_end": last,
-    }
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:

@@ -77,7 +77,7 @@ def table_metadata(asset: str) -> dict[str, Any]:
         for name, (kind, description) in TABLES[asset].columns.items()
     ]
     return {
-        "dagster/table_name": asset,
+        "dagster/table_name": f"gap.main.{asset}",
         "dagster/column_schema": dg.TableSchema(columns=columns),
     }
 

@@ -86,7 +86,8 @@ def filmstrip(images: Sequence[bytes]) -> bytes:
 
 def _frame_captions(videos: Sequence[str], warehouse: Warehouse) -> dict[str, Facts]:
     rows = warehouse.read(
-        "SELECT video_id, round(timestamp_s, 2) AS seconds, caption, round(logprob, 3) AS logprob"
+        "SELECT video_id, round(timestamp_s, 2) AS seconds, caption,"
+        " round(logprob, 3) + 0.0 AS logprob"
         " FROM frame_captions JOIN (SELECT video_id, frame_index, timestamp_s FROM frames)"
         " USING (video_id, frame_index) WHERE video_id IN (FROM given)"
         " ORDER BY video_id, frame_index",

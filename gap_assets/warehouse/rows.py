@@ -96,9 +96,11 @@ def _describe(connection: duckdb.DuckDBPyConnection, table: str) -> None:
 
 def make_views(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes the views whose tables are all there."""
+    kind = "SELECT type FROM duckdb_databases() WHERE database_name = current_database()"
+    is_file = connection.execute(kind).fetchall() == [("duckdb",)]
     for name, view in VIEWS.items():
         if all(_has_table(connection, table) for table in view.tables):
-            for statement in create_view(name):
+            for statement in create_view(name, describe_columns=is_file):
                 connection.execute(statement)
 
 

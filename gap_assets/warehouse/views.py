@@ -127,12 +127,17 @@ VIEWS: dict[str, View] = {
 }
 
 
-def create_view(name: str) -> Iterator[str]:
-    """The statements that make a view with its descriptions."""
+def create_view(name: str, *, describe_columns: bool) -> Iterator[str]:
+    """The statements that make a view with its descriptions.
+
+    Args:
+        name: The view.
+        describe_columns: Whether its columns get theirs; a DuckLake has none for views' columns.
+    """
     view = VIEWS[name]
     yield f"CREATE OR REPLACE VIEW {name} AS {view.query}"
     yield f"COMMENT ON VIEW {name} IS {_quoted(view.description)}"
-    for column, description in view.columns.items():
+    for column, description in view.columns.items() if describe_columns else ():
         yield f"COMMENT ON COLUMN {name}.{column} IS {_quoted(description)}"
 
 

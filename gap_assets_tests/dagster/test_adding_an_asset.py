@@ -6,9 +6,10 @@ from functools import partial
 import dagster as dg
 
 from gap_assets.dagster import build
+from gap_assets.dagster.partitions import range_tags
 from gap_assets.dagster.per_video import ChunkConfig, VideoEvents, materialize_videos
 from gap_assets.dagster.resources import WarehouseResource
-from gap_assets.dagster.runs import open_instance, range_tags
+from gap_assets.dagster.runs import open_instance
 from gap_assets.dagster.specs import video_asset
 from gap_assets.graph import STEPS, Step
 from gap_assets.warehouse.ledger import Results

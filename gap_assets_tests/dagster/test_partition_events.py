@@ -10,9 +10,9 @@ from dagster import AssetPartitionStatus
 from gap_assets.dagster.build import build_definitions
 from gap_assets.dagster.failed_partitions import JOB
 from gap_assets.dagster.jobs import PER_VIDEO
-from gap_assets.dagster.partitions import videos_partitions
+from gap_assets.dagster.partitions import range_tags, videos_partitions
 from gap_assets.dagster.run_metadata import NOTHING, UNKNOWN
-from gap_assets.dagster.runs import open_instance, range_tags
+from gap_assets.dagster.runs import open_instance
 from gap_assets.settings import remember
 from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.rows import put

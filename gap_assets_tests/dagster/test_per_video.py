@@ -2,7 +2,8 @@ import dagster as dg
 import polars as pl
 
 from gap_assets.dagster.build import build_definitions
-from gap_assets.dagster.runs import open_instance, range_tags
+from gap_assets.dagster.partitions import range_tags
+from gap_assets.dagster.runs import open_instance
 from gap_assets.pipeline import stages
 from gap_assets.pipeline.stages import CHUNKS_AHEAD, Stage, started_chunks
 from gap_assets.warehouse.ledger import Results, commit

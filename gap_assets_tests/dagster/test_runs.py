@@ -15,14 +15,8 @@ from polars.testing import assert_frame_equal
 
 from gap_assets.dagster.build import build_definitions
 from gap_assets.dagster.jobs import OF_ALL_VIDEOS
-from gap_assets.dagster.runs import (
-    QUIET,
-    RunFailedError,
-    open_instance,
-    range_tags,
-    ranges_with,
-    run_everything,
-)
+from gap_assets.dagster.partitions import range_tags, ranges_with
+from gap_assets.dagster.runs import QUIET, RunFailedError, open_instance, run_everything
 from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings, remember
 from gap_assets.warehouse.schema import TABLES

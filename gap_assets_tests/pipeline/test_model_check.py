@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from gap_assets.coca.weights import check_weights, read_weights
 from gap_assets.dagster.build import build_definitions
-from gap_assets.dagster.runs import QUIET, open_instance, range_tags
+from gap_assets.dagster.partitions import range_tags
+from gap_assets.dagster.runs import QUIET, open_instance
 from gap_assets.hub import ModelNotFoundError
 from gap_assets.parameters import Captioning, CocaModel, SummarizerModel
 from gap_assets.pipeline import model_check

@@ -56,8 +56,8 @@ def test_one_configuration_lists_the_outlier_and_what_it_was_made_with(copy_of_m
     assert '"rate": 2.0' in row["most_were_made_with"]
 
 
-@pytest.mark.parametrize(("others", "made"), [(1, False), (0, True)])
-def test_only_the_last_run_of_a_backfill_makes_checks(copy_of_made, others, made):
+@pytest.mark.parametrize(("others", "evaluates"), [(1, False), (0, True)])
+def test_only_the_last_run_of_a_backfill_makes_checks(copy_of_made, others, evaluates):
     tags = {"dagster/backfill": "abc"}
     with open_instance(copy_of_made) as instance:
         for number in range(others):
@@ -65,7 +65,7 @@ def test_only_the_last_run_of_a_backfill_makes_checks(copy_of_made, others, made
                 job_name="x", run_id=str(number), status=dg.DagsterRunStatus.QUEUED, tags=tags
             )
             instance.add_run(run)
-    assert bool(evaluated(copy_of_made, "frames", tags=tags)) == made
+    assert bool(evaluated(copy_of_made, "frames", tags=tags)) == evaluates
 
 
 def test_the_worst_summaries_are_listed_first_and_good_ones_not_at_all(warehouse):

@@ -46,10 +46,12 @@ from gap_assets.dagster.partitions import (
 )
 from gap_assets.dagster.resources import default_resources
 from gap_assets.dagster.runs import QUIET, open_instance
-from gap_assets.pipeline.captions import filter_captions
+from gap_assets.pipeline.captions import calibrate_model, filter_captions
 from gap_assets.pipeline.embeddings import FUSIONS
-from gap_assets.pipeline.frames import decoding_limits, sampling_rule
+from gap_assets.pipeline.frames import decode_settings, decoding_limits, sampling_rule
+from gap_assets.pipeline.models import resident_coca, resident_summarizer
 from gap_assets.pipeline.status import current_status
+from gap_assets.pipeline.summaries import captions_to_read
 from gap_assets.settings import Settings, remember
 from gap_assets.summaries.summarizer import summarize
 from gap_assets.video.frames import extract_frames
@@ -129,6 +131,8 @@ def stages_alone(settings: Settings, paths: Sequence[Path]) -> dict[str, float]:
     sampling, coca, captioning, caption_filter, summarizer = (
         resources[key] for key in ("sampling", "coca", "captioning", "caption_filter", "summarizer")
     )
+    eyes = resident_coca(coca)
+    calibration = calibrate_model(coca, caption_filter)
     seconds: dict[str, float] = {}
     started = cpu_seconds()
 
@@ -152,7 +156,7 @@ def stages_alone(settings: Settings, paths: Sequence[Path]) -> dict[str, float]:
         pictures = [frame.image for frames in videos for frame in frames]
         batches = list(
             describe_frames(
-                coca.load(), pictures, decode=captioning.core(), batch_size=coca.batch_size
+                eyes, pictures, decode=decode_settings(captioning), batch_size=coca.batch_size
             )
         )
         texts = [caption.text for batch in batches for caption in batch.captions]
@@ -160,13 +164,26 @@ def stages_alone(settings: Settings, paths: Sequence[Path]) -> dict[str, float]:
         bounds = list(pairwise(np.cumsum([0, *map(len, videos)])))
         captions = [texts[start:stop] for start, stop in bounds]
         stage_ends("captions_and_embeddings")
-        filtered = [
-            [lines[kept.position] for kept in filter_captions(lines, method=caption_filter.method)]
-            for lines in captions
-        ]
+        different = sorted(set(texts))
+        vectors_of = dict(zip(different, embed_texts(eyes, different).embeddings, strict=True))
+        filtered = []
+        for lines in captions:
+            kept = filter_captions(
+                lines,
+                method=caption_filter.method,
+                embeddings=np.stack([vectors_of[line] for line in lines]),
+                calibration=calibration,
+            )
+            filtered.append(
+                captions_to_read(
+                    [lines[k.position] for k in kept],
+                    [k.members for k in kept],
+                    returns=summarizer.returns,
+                )
+            )
         stage_ends("filtered_captions")
         summaries = summarize(
-            summarizer.load(),
+            resident_summarizer(summarizer),
             filtered,
             prompt=summarizer.prompt,
             max_new_tokens=summarizer.max_new_tokens,
@@ -178,7 +195,7 @@ def stages_alone(settings: Settings, paths: Sequence[Path]) -> dict[str, float]:
             _ = [fuse(vectors[start:stop]) for fuse in FUSIONS.values()]
         stage_ends("video_embeddings")
         distinct = list(dict.fromkeys([*(summary.text for summary in summaries), *texts]))
-        rows = dict(zip(distinct, embed_texts(coca.load(), distinct).embeddings, strict=True))
+        rows = dict(zip(distinct, embed_texts(eyes, distinct).embeddings, strict=True))
         for video in zip(([s.text] for s in summaries), captions, filtered, strict=True):
             _ = [np.mean([rows[text] for text in source], axis=0) for source in video]
         stage_ends("text_embeddings")

@@ -177,11 +177,21 @@ class Captioning(Choice):
         return super().determines() | made_explicit
 
 
+EARLIER_CHANCE = 0.01  # before it was a parameter
+
+
 class CaptionFilter(Choice):
     """Which captions of a video are kept for its summary."""
 
     method: Literal["cluster", "run_length", "none"]
     """cluster keeps one caption of those that say the same, run_length the first of each run."""
+    chance: float = Field(default=0.01, gt=0, lt=1)
+    """Of captions that say different things, cluster may merge so many; less keeps more."""
+
+    def determines(self) -> Any:
+        """The config, without what it does not use or what was not a choice once."""
+        used = self.method == "cluster" and self.chance != EARLIER_CHANCE
+        return self.model_dump(exclude=set() if used else {"chance"})
 
 
 class SummarizerModel(Choice):
@@ -195,6 +205,8 @@ class SummarizerModel(Choice):
     """A branch, tag or commit of the repository; null: its main branch."""
     prompt: Annotated[str, AfterValidator(check_prompt)] | None = None
     """A template with the field {captions}; null: the default of the model's kind."""
+    returns: bool = False
+    """Give a kept caption again each time the video comes back to it, not only at its first."""
     max_new_tokens: int = Field(default=60, ge=1)
     """Longest summary in tokens."""
     repetition_penalty: float = Field(default=1.0, ge=1, allow_inf_nan=False)
@@ -207,8 +219,9 @@ class SummarizerModel(Choice):
     """Tokens at a time; no result depends on it."""
 
     def determines(self) -> Any:
-        """The config, and the content of a folder of weights."""
-        return {**super().determines(), "model": _content(self.model)}
+        """The config, and the content of a folder of weights; `returns` only where it is chosen."""
+        values = {**super().determines(), "model": _content(self.model)}
+        return values if self.returns else {k: v for k, v in values.items() if k != "returns"}
 
 
 class GapStatistics(Choice):

@@ -231,11 +231,12 @@ def default_parameters(settings: Settings) -> Mapping[str, Choice]:
         ),
         "coca": CocaModel(model=coca, weights=settings.weights or of_profile),
         "captioning": Captioning(weights=settings.caption_weights),
-        "caption_filter": CaptionFilter(method=profile.caption_filter),
+        "caption_filter": CaptionFilter(method="cluster", chance=profile.chance),
         "summarizer": SummarizerModel(
             model=settings.summarizer or profile.summarizer,
             prompt=settings.summary_prompt or profile.prompt,
             repetition_penalty=profile.repetition_penalty,
+            returns=profile.returns,
         ),
         "statistics": GapStatistics(),
     }

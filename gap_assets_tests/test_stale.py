@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from gap_assets.graph import STEPS
-from gap_assets.parameters import Choice, FixedCount, settings_fingerprint
+from gap_assets.parameters import (
+    CaptionFilter,
+    Choice,
+    FixedCount,
+    SummarizerModel,
+    settings_fingerprint,
+)
 from gap_assets.settings import Settings, default_parameters
 
 OF_MAIN_PAIR = {"projection_model", "gap_metrics", "gap_report"}
@@ -41,9 +47,11 @@ EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "captioning.temperature": (9.0, CAPTIONS),
     "captioning.seed": (9, CAPTIONS),
     "caption_filter.method": ("none", {"filtered_captions"}),
+    "caption_filter.chance": (0.5, {"filtered_captions"}),
     "summarizer.model": ("google/flan-t5-base", SUMMARIES),
     "summarizer.revision": ("main", SUMMARIES),
     "summarizer.prompt": ("{captions}", SUMMARIES),
+    "summarizer.returns": (True, SUMMARIES),
     "summarizer.max_new_tokens": (9, SUMMARIES),
     "summarizer.repetition_penalty": (9.0, SUMMARIES),
     "summarizer.dtype": ("fp16", SUMMARIES),
@@ -84,3 +92,10 @@ def test_a_setting_makes_stale_what_depends_on_it(choices, parameter):
         != settings_fingerprint(asset, changed.__getitem__)
     }
     assert stale == expected
+
+
+def test_a_choice_that_was_none_once_leaves_older_results_current():
+    before = {"method": "cluster"}
+    assert CaptionFilter(method="cluster").determines() == before
+    assert CaptionFilter(method="none", chance=0.5).determines() == {"method": "none"}
+    assert "returns" not in SummarizerModel(model="t5").determines()

@@ -4,10 +4,10 @@ What to keep is decided by `filter_captions` from captions and their text embedd
 `filter_videos` has made by CoCa where the method compares them.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Literal
 
@@ -29,9 +29,6 @@ CAPTIONS = """
     ORDER BY video_id, frame_index
 """
 
-# Of mutually different captions, this share may be closer than the threshold by accident.
-CHANCE = 0.01
-
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
@@ -48,23 +45,29 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class KeptCaption:
-    """A caption that stays: its position in the input, and how many frames it stands for."""
+    """A caption that stays.
+
+    Attributes:
+        position: Its position in the input.
+        members: The positions that it stands for, its own included, in the order of time.
+    """
 
     position: int
-    cluster_size: int
+    members: tuple[int, ...]
 
 
-def calibrate(embeddings: NDArray[np.floating]) -> Calibration:
+def calibrate(embeddings: NDArray[np.floating], *, chance: float) -> Calibration:
     """Learn a model's cone and threshold from captions known to differ from each other.
 
     In a narrow cone every raw cosine is high (0.9 between unrelated captions is common), so no
     fixed threshold serves two models, or two tokenisations. Subtracting the mean removes what all
-    captions share. The threshold is then the 99 % quantile of the centred cosines of different
+    captions share. The threshold is then a high quantile of the centred cosines of different
     captions: what hardly any two captions reach that say different things. Reference captions do
     not come from the corpus, so a video is filtered alike whatever videos are beside it.
 
     Args:
         embeddings: (n, D), n >= 3, of mutually different captions.
+        chance: Share of mutually different captions that may be closer than the threshold.
 
     Raises:
         ValueError: Fewer than three captions.
@@ -75,7 +78,7 @@ def calibrate(embeddings: NDArray[np.floating]) -> Calibration:
     mean = vectors.mean(axis=0)
     centred = _centred(vectors, mean)
     cosines = (centred @ centred.T)[np.triu_indices(len(centred), k=1)]
-    return Calibration(mean=mean, threshold=float(np.quantile(cosines, 1 - CHANCE)))
+    return Calibration(mean=mean, threshold=float(np.quantile(cosines, 1 - chance)))
 
 
 def _centred(vectors: NDArray[np.floating], mean: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -106,17 +109,17 @@ def filter_captions(
         calibration: Of the model that made them, for `cluster`.
 
     Returns:
-        Kept captions in the order of time. Their sizes add up to n.
+        Kept captions in the order of time; each of the n is a member of one.
 
     Raises:
         ValueError: `cluster` without embeddings (one per caption) or without calibration.
     """
     texts = [" ".join(caption.lower().split()).strip(" .") for caption in captions]
     if method == "none":
-        return [KeptCaption(position=i, cluster_size=1) for i in range(len(texts))]
+        return [KeptCaption(position=i, members=(i,)) for i in range(len(texts))]
     if method == "run_length":
         runs = [list(run) for _, run in groupby(range(len(texts)), key=texts.__getitem__)]
-        return [KeptCaption(position=run[0], cluster_size=len(run)) for run in runs]
+        return [KeptCaption(position=run[0], members=tuple(run)) for run in runs]
     if embeddings is None or calibration is None or len(embeddings) != len(texts):
         raise ValueError("Clustering needs a calibration and one embedding per caption.")
     return _clustered(texts, np.asarray(embeddings), calibration)
@@ -125,32 +128,31 @@ def filter_captions(
 def _clustered(
     texts: list[str], embeddings: NDArray[np.floating], calibration: Calibration
 ) -> list[KeptCaption]:
-    frames = Counter(texts)
-    kept = sorted(texts.index(text) for text in frames)
-    sizes = [frames[texts[position]] for position in kept]
+    equal: dict[str, list[int]] = defaultdict(list)
+    for position, text in enumerate(texts):
+        equal[text].append(position)
+    groups = [(positions[0], positions) for positions in equal.values()]
     vectors = _centred(embeddings, calibration.mean)
     merged = True
     # The medoids of two clusters can be closer than the clusters were, so until none are.
-    while merged and len(kept) > 1:
-        rows = vectors[kept]
+    while merged and len(groups) > 1:
+        rows = vectors[[position for position, _ in groups]]
         distances = np.clip(1 - rows @ rows.T, 0, 2)
         np.fill_diagonal(distances, 0)
         tree = linkage(squareform(distances, checks=False), method="average")
         labels = fcluster(tree, 1 - calibration.threshold, criterion="distance")
-        weights = np.array(sizes)
-        groups = []
+        weights = np.array([len(members) for _, members in groups])
+        clusters = []
         for label in np.unique(labels):
-            (members,) = np.nonzero(labels == label)
-            spread = distances[np.ix_(members, members)] @ weights[members]
+            (inside,) = np.nonzero(labels == label)
+            spread = distances[np.ix_(inside, inside)] @ weights[inside]
             # Rounded, so that equally good members tie and the first one wins.
-            medoid = members[np.argmin(spread.round(9))]
-            groups.append((kept[medoid], int(weights[members].sum())))
-        merged = len(groups) < len(kept)
-        kept, sizes = (list(column) for column in zip(*sorted(groups), strict=True))
-    return [
-        KeptCaption(position=position, cluster_size=size)
-        for position, size in zip(kept, sizes, strict=True)
-    ]
+            medoid = inside[np.argmin(spread.round(9))]
+            members = sorted(chain.from_iterable(groups[k][1] for k in inside))
+            clusters.append((groups[medoid][0], members))
+        merged = len(clusters) < len(groups)
+        groups = sorted(clusters)
+    return [KeptCaption(position=position, members=tuple(members)) for position, members in groups]
 
 
 def calibration_captions(model: str) -> list[str]:
@@ -172,7 +174,9 @@ def calibrate_model(coca: CocaModel, caption_filter: CaptionFilter) -> Calibrati
         return None
     from gap_assets.coca.text import embed_texts
 
-    return calibrate(embed_texts(resident_coca(coca), calibration_captions(coca.model)).embeddings)
+    captions = calibration_captions(coca.model)
+    embeddings = embed_texts(resident_coca(coca), captions).embeddings
+    return calibrate(embeddings, chance=caption_filter.chance)
 
 
 def filter_videos(
@@ -202,6 +206,7 @@ def filter_videos(
             calibration=calibration(),
         )
         for rank, caption in enumerate(kept):
-            at = caption.position
-            rows.append((video, rank, of_video["frame_index"][at], texts[at], caption.cluster_size))
+            at, frames = caption.position, of_video["frame_index"]
+            members = [frames[k] for k in caption.members]
+            rows.append((video, rank, frames[at], texts[at], len(members), members))
     return Results(rows={"filtered_captions": typed_rows("filtered_captions", rows)})

@@ -114,7 +114,7 @@ def _frame_embeddings(videos: Sequence[str], warehouse: Warehouse) -> dict[str, 
 
 def _filtered_captions(videos: Sequence[str], warehouse: Warehouse) -> dict[str, Facts]:
     rows = warehouse.read(
-        "SELECT video_id, caption, cluster_size AS stands_for FROM filtered_captions"
+        "SELECT video_id, caption, cluster_size AS stands_for, frames FROM filtered_captions"
         " WHERE video_id IN (FROM given) ORDER BY video_id, rank",
         videos=videos,
     )

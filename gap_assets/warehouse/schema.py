@@ -16,6 +16,7 @@ PolarsType = pl.DataType | type[pl.DataType]
 POLARS_TYPES: dict[str, PolarsType] = {
     "VARCHAR": pl.String,
     "VARCHAR[]": pl.List(pl.String),
+    "INTEGER[]": pl.List(pl.Int32),
     "DOUBLE[][]": pl.List(pl.List(pl.Float64)),
     "INTEGER": pl.Int32,
     "BIGINT": pl.Int64,
@@ -110,6 +111,7 @@ TABLES: dict[str, Table] = {
             "frame_index": ("INTEGER", "The frame that the caption is of."),
             "caption": ("VARCHAR", "The caption."),
             "cluster_size": ("INTEGER", "How many captions it stands for, itself included."),
+            "frames": ("INTEGER[]", "The frames whose captions it stands for, in order."),
         },
         key=("video_id", "rank"),
     ),
@@ -254,7 +256,8 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS fallback VARCHAR",
         "ALTER TABLE IF EXISTS text_embeddings ADD COLUMN IF NOT EXISTS cosine_to_captions DOUBLE",
     ),
-    2: (),  # New tables are made by themselves.
+    # New tables are made by themselves.
+    2: ("ALTER TABLE filtered_captions ADD COLUMN IF NOT EXISTS frames INTEGER[]",),
 }
 
 

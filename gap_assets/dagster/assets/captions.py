@@ -29,7 +29,8 @@ def filtered_captions(
 
     `cluster` compares captions in CoCa's text space, centred by the mean of a fixed set of
     captions so that a narrow cone does not make all of them look alike, and keeps one caption per
-    cluster. `run_length` drops repeats of the caption before. `none` keeps all.
+    cluster; `frames` says which frames it stands for. `run_length` drops repeats of the caption
+    before. `none` keeps all.
     """
     store = warehouse.open()
     calibration = cache(partial(calibrate_model, coca, caption_filter))

@@ -106,7 +106,7 @@ def summarizer(
         out,
         cards.SUMMARIZER,
         recipe=summarizer_training,
-        figures=summarizer_figures(load_summarizer(model=str(out), device=device), readings),
+        figures=summarizer_figures(load_summarizer(model=str(out), device=device), readings, eyes),
         films=films,
         steps=steps,
         words=len(world_words()),

@@ -11,7 +11,7 @@ import tempfile
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -149,29 +149,47 @@ def gap_figures(videos: Vectors, texts: Vectors) -> Figures:
     }
 
 
-def summarizer_figures(summarizer: Summarizer, readings: Sequence[Reading]) -> Figures:
-    """Exact summaries, from the true captions and from those of the CoCa."""
+def summarizer_figures(summarizer: Summarizer, readings: Sequence[Reading], coca: Coca) -> Figures:
+    """Exact summaries: from the true captions, and from those of the CoCa as they are filtered."""
     some = readings[:SUMMARIES]
+    true = [[caption for caption, _ in groupby(r.truth)] for r in some]
     return {
-        "summary_exact_from_truth": _exact(summarizer, some, [r.truth for r in some]),
-        "summary_exact_end_to_end": _exact(summarizer, some, [r.captions for r in some]),
+        "summary_exact_from_truth": _exact(summarizer, some, true),
+        "summary_exact_end_to_end": _exact(summarizer, some, filtered(coca, some)),
         "summaries": len(some),
     }
+
+
+def filtered(coca: Coca, readings: Sequence[Reading]) -> list[list[str]]:
+    """The captions that the embedded profile has its summariser read of each video."""
+    from gap_assets.coca.text import embed_texts
+    from gap_assets.pipeline.captions import calibrate, calibration_captions, filter_captions
+    from gap_assets.pipeline.summaries import captions_to_read
+
+    profile = PROFILES["embedded"]
+    different = sorted({caption for r in readings for caption in r.captions})
+    vectors = dict(zip(different, embed_texts(coca, different).embeddings, strict=True))
+    references = embed_texts(coca, calibration_captions(profile.coca)).embeddings
+    calibration = calibrate(references, chance=profile.chance)
+    read = []
+    for r in readings:
+        embeddings = np.stack([vectors[caption] for caption in r.captions])
+        kept = filter_captions(
+            r.captions, method="cluster", embeddings=embeddings, calibration=calibration
+        )
+        captions = [r.captions[k.position] for k in kept]
+        read.append(captions_to_read(captions, [k.members for k in kept], returns=profile.returns))
+    return read
 
 
 def _exact(
     summarizer: Summarizer, readings: Sequence[Reading], captions: Sequence[list[str]]
 ) -> float:
     """Share of videos whose summary, written from these captions, is the true one."""
-    from gap_assets.pipeline.captions import filter_captions
     from gap_assets.summaries.summarizer import summarize
 
-    profile = PROFILES["embedded"]
-    kept = [
-        [lines[k.position] for k in filter_captions(lines, method=profile.caption_filter)]
-        for lines in captions
-    ]
-    told = summarize(summarizer, kept, prompt=profile.prompt, repetition_penalty=1.0)
+    prompt = PROFILES["embedded"].prompt
+    told = summarize(summarizer, captions, prompt=prompt, repetition_penalty=1.0)
     return float(np.mean([a.text == r.summary for a, r in zip(told, readings, strict=True)]))
 
 
@@ -210,7 +228,7 @@ def main(
     if pictures is not None:
         sheet(readings).save(pictures)
     figures = coca_figures(eyes, readings, seed=seed)
-    figures |= summarizer_figures(load_summarizer(model=summarizer), readings)
+    figures |= summarizer_figures(load_summarizer(model=summarizer), readings, eyes)
     if as_json:
         typer.echo(json.dumps(figures | {"targets": TARGETS | RANGES}, indent=2))
         return

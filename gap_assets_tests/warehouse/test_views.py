@@ -1,5 +1,8 @@
 """The views: what people ask in SQL is what the platform measures."""
 
+import re
+from pathlib import Path
+
 import duckdb
 import numpy as np
 import pytest
@@ -9,16 +12,7 @@ from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
 from gap_assets.warehouse.views import VIEWS
 
-GAP = """
-WITH centroids AS (
-  SELECT modality, dimension, avg(value) AS value FROM (
-    SELECT modality, unnest(embedding) AS value, generate_subscripts(embedding, 1) AS dimension
-    FROM unit_embeddings WHERE source IN ('mean', 'summary')
-  ) GROUP BY ALL
-)
-SELECT sqrt(sum((v.value - t.value) ** 2)) FROM centroids v JOIN centroids t USING (dimension)
-WHERE v.modality = 'video' AND t.modality = 'text'
-"""
+README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def test_the_obvious_sql_for_the_gap_gives_the_number_of_gap_metrics(made):
@@ -27,7 +21,8 @@ def test_the_obvious_sql_for_the_gap_gives_the_number_of_gap_metrics(made):
         "SELECT value FROM headline_metrics WHERE metric = 'centroid_gap' AND encoder ="
         " 'embedded coca' AND video_source = 'mean' AND text_source = 'summary'"
     )["value"]
-    assert warehouse.read(GAP).item() == pytest.approx(stored, abs=1e-6)
+    [in_sql] = re.findall("```sql\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert warehouse.read(in_sql).item() == pytest.approx(stored, abs=1e-6)
     vectors = warehouse.read_embeddings("SELECT embedding FROM unit_embeddings")["embedding"]
     norms = np.linalg.norm(np.array(vectors.to_list()), axis=1)
     assert norms == pytest.approx(np.ones(len(norms)), abs=1e-5)

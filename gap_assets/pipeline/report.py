@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from gap_assets.gap.filtering import CaptionedFrame, FilteredCaptions
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report.report import ReportInputs
@@ -12,6 +13,7 @@ from gap_assets.pipeline.familiarity import unfamiliar_videos
 from gap_assets.profiles import Profile
 from gap_assets.warehouse.store import Warehouse
 
+SHOWN_FRAMES = 16
 TITLE = "Modality gap and cone effect of videos and their captions"
 
 
@@ -71,6 +73,7 @@ def read_report_inputs(
             *(_missing_controls(warehouse) if expects_controls else ()),
         ],
         summaries=[*_summaries(warehouse, corpus.video_ids)],
+        filtered=_filtered(warehouse, corpus.video_ids),
     )
 
 
@@ -87,6 +90,42 @@ def _summaries(warehouse: Warehouse, videos: Sequence[str]) -> Iterator[MarkedSu
     )
     for row in found.iter_rows(named=True):
         yield MarkedSummary(**row)
+
+
+def _filtered(warehouse: Warehouse, videos: Sequence[str]) -> FilteredCaptions | None:
+    """What the filter kept, and the frames of the video that shows it best.
+
+    That is one of not too many frames that comes back to what was said, and drops most captions.
+    """
+    found = warehouse.read(
+        "SELECT video_id, sum(cluster_size)::INT AS captions, count(*) AS kept,"
+        " bool_or(list_max(frames) - list_min(frames) >= len(frames)) AS comes_back"
+        " FROM filtered_captions WHERE frames IS NOT NULL AND video_id IN (FROM given)"
+        " GROUP BY video_id ORDER BY captions > ?, NOT comes_back, kept - captions, video_id",
+        SHOWN_FRAMES,
+        videos=videos,
+    )
+    if found.is_empty():
+        return None
+    shown = str(found["video_id"][0])
+    frames = warehouse.read(
+        "WITH times AS (SELECT frame_index, timestamp_s FROM frames WHERE video_id = $1),"
+        " kept AS (SELECT caption, frame_index, unnest(frames) AS member FROM filtered_captions"
+        " WHERE video_id = $1)"
+        " SELECT t.timestamp_s, c.caption, k.caption, kept_at.timestamp_s"
+        " FROM frame_captions c"
+        " JOIN times t USING (frame_index) JOIN kept k ON k.member = c.frame_index"
+        " JOIN times kept_at ON kept_at.frame_index = k.frame_index WHERE c.video_id = $1"
+        " ORDER BY c.frame_index LIMIT $2",
+        shown,
+        SHOWN_FRAMES,
+    )
+    return FilteredCaptions(
+        captions=int(found["captions"].sum()),
+        kept=int(found["kept"].sum()),
+        video_id=shown,
+        frames=[CaptionedFrame(*row) for row in frames.rows()],
+    )
 
 
 def _warnings(warehouse: Warehouse, *, profile: Profile | None) -> Iterator[str]:

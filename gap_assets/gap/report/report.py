@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gap_assets.files import write_atomically
+from gap_assets.gap.filtering import FilteredCaptions, filter_section
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors, both_present
 from gap_assets.gap.metrics.pairwise import compare_all
 from gap_assets.gap.metrics.spectra import shapes
@@ -49,6 +50,7 @@ class ReportInputs:
         warnings: What a reader must know first (such as a network that does not know these videos).
         summaries: The language model's, with how far they can be trusted; the section is left out
             without any.
+        filtered: What the caption filter kept; the section is left out without it.
     """
 
     title: str
@@ -62,6 +64,7 @@ class ReportInputs:
     thumbnail: Callable[[str], bytes | None] = lambda _: None
     warnings: Sequence[str] = ()
     summaries: Sequence[MarkedSummary] = ()
+    filtered: FilteredCaptions | None = None
 
 
 class ReportFiles(NamedTuple):
@@ -121,6 +124,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         untrained_n=numbers.untrained_pairs(),
         exhibits=exhibits(given),
         gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
+        filtered=filter_section(inputs.filtered),
         summaries=section(inputs.summaries),
         everything=[(row.metric, with_interval(row), row.n) for row in numbers.main()],
     )

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     caption_weights: Annotated[str, AfterValidator(canonical_weights)] | None = None
     summarizer: str | None = None
     videos: Path | None = None
+    more_videos: tuple[Path, ...] = ()
     captions: Path | None = None
     frames_per_second: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     controls: bool = True
@@ -139,8 +140,13 @@ class Settings(BaseSettings):
 
     @property
     def videos_directory(self) -> Path:
-        """The folder whose files the asset `videos` lists."""
+        """The folder whose files the asset `videos` lists, or one file."""
         return self.videos or self.data / "videos"
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """All folders of videos that belong to the data folder."""
+        return (self.videos_directory, *self.more_videos)
 
     @property
     def report(self) -> Path:

@@ -1,7 +1,5 @@
 """The sensor that notices new files in the videos folder. It starts no work on them."""
 
-from pathlib import Path
-
 import dagster as dg
 
 from gap_assets.dagster.jobs import catalogue
@@ -24,9 +22,10 @@ def new_videos(warehouse: WarehouseResource, sources: Sources) -> dg.RunRequest 
     files is requested once.
     """
     try:
-        found = {path_as_text(path) for path in find_videos(Path(sources.videos))}
+        files = [path for place in sources.places for path in find_videos(place)]
     except FileNotFoundError as error:
         return dg.SkipReason(str(error))
+    found = {path_as_text(path) for path in files}
     known = set(warehouse.open().read("SELECT path FROM videos")["path"])
     new = sorted(found - known)
     if not new:

@@ -263,6 +263,8 @@ def test_an_excluded_video_leaves_every_result_and_comes_back(copy_of_made):
         run_everything(copy_of_made)
         for table in tables:
             assert warehouse.read(f"SELECT count(DISTINCT video_id) FROM {table}").item() == left
+        counts = current_status(copy_of_made).counts()["frame_captions"]
+        assert counts == ({"current": 4, "excluded": 1} if text else {"current": 5})
         assert warehouse.read(pairs)["n"].max() == left
 
 
@@ -272,20 +274,24 @@ def test_a_new_and_a_broken_video_touch_no_others(made, copy_of_made, tmp_path, 
     # The catalogue knows files by their paths: in a new folder they are new files.
     put(Warehouse(path=settings.warehouse), {"videos": pl.DataFrame()}, where={})
     (videos / "broken.mp4").write_bytes((videos / "world-0000.mp4").read_bytes()[:2000])
-    shutil.copy(videos / "world-0001.mp4", videos / "another.mp4")
+    other = (videos / "world-0001.mp4").read_bytes() + b"\0\0\0\x08free"
+    (videos / "another.mp4").write_bytes(other)
+    shutil.copy(videos / "world-0001.mp4", videos / "copy.mp4")
     run_everything(settings)
     warehouse = Warehouse(path=settings.warehouse)
     decoded = "SELECT video_id, run_id FROM materializations WHERE asset = 'frames' ORDER BY ALL"
     before = Warehouse(path=made.warehouse).read(decoded)
     again = warehouse.read(decoded).join(before, on=before.columns, how="anti")
-    assert again["video_id"].to_list() == ["another", "broken"]
-    failure = warehouse.read("SELECT video_id, asset, error FROM failures").row(0)
+    assert again["video_id"].to_list() == ["another", "broken", "copy"]
+    failure = warehouse.read("SELECT video_id, asset, error FROM failures ORDER BY ALL").row(0)
     assert failure[:2] == ("broken", "frames")
     assert failure[2].endswith(".")
     assert (
         warehouse.read("SELECT status FROM videos WHERE video_id = 'broken'").item() == "unreadable"
     )
-    assert current_status(settings).counts()["frames"] == {"current": 6, "failed": 1}
+    for asset in ("videos", "frames", "frame_captions", "text_embeddings", "projections"):
+        counts = current_status(settings).counts()[asset]
+        assert counts == {"current": 6, "failed": 1, "duplicate": 1}, asset
     assert not current_status(settings).outdated
 
 

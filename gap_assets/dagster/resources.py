@@ -163,7 +163,7 @@ def default_resources(settings: Settings) -> Mapping[str, Any]:
             Sources,
             videos=str(settings.videos_directory),
             more_videos=[str(place) for place in settings.more_videos],
-            excluded=str(settings.data / "excluded.txt"),
+            excluded=str(settings.excluded),
             captions=str(settings.captions) if settings.captions else None,
             report=str(settings.report),
         ),

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     caption_weights: Annotated[str, AfterValidator(canonical_weights)] | None = None
     summarizer: str | None = None
     videos: Path | None = None
+    more_videos: tuple[Path, ...] = ()
     captions: Path | None = None
     frames_per_second: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     controls: bool = True
@@ -100,6 +101,14 @@ class Settings(BaseSettings):
         """Arguments win over `GAP_*` variables, and those over the file."""
         home = Path(init_settings().get("data") or data_directory())
         return init_settings, env_settings, _remembered(home)
+
+    @field_validator("data", "videos", "captions", "prompt_file", mode="before")
+    @classmethod
+    def _not_empty(cls, path: Any) -> Any:
+        """An empty path would be the folder that the program runs in."""
+        if path == "":
+            raise ValueError("An empty path names nothing; name one, or leave the setting out.")
+        return path
 
     @field_validator("warehouse", "warehouse_files")
     @classmethod
@@ -140,8 +149,18 @@ class Settings(BaseSettings):
 
     @property
     def videos_directory(self) -> Path:
-        """The folder whose files the asset `videos` lists."""
+        """The folder whose files the asset `videos` lists, or one file."""
         return self.videos or self.data / "videos"
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """All folders of videos that belong to the data folder."""
+        return (self.videos_directory, *self.more_videos)
+
+    @property
+    def excluded(self) -> Path:
+        """The file that names the videos to leave out."""
+        return self.data / "excluded.txt"
 
     @property
     def report(self) -> Path:
@@ -193,11 +212,42 @@ def remember(data: Path, **values: Any) -> Settings:
     given = {name: getattr(chosen, name) for name, value in values.items() if value is not None}
     forgotten = _forgotten_with(given)
     kept = {k: v for k, v in _remembered(chosen.data)().items() if k not in forgotten}
-    # A JSON scalar, left unescaped, is a TOML scalar.
-    scalars = {k: json.dumps(v, default=str, ensure_ascii=False) for k, v in (kept | given).items()}
-    text = "".join(f"{k} = {v}\n" for k, v in scalars.items())
-    write_atomically(chosen.data / SETTINGS_FILE, text.encode())
+    _write(chosen.data, kept | given)
     return chosen
+
+
+def forget(data: Path, *names: str) -> None:
+    """Takes settings out of the data folder's file; their defaults hold again.
+
+    Args:
+        data: The data folder.
+        *names: Names that the file holds, right or wrong ones.
+
+    Raises:
+        SettingsFileError: If the file is not TOML, or does not hold one of the names.
+    """
+    known = _remembered(data)()
+    for name in names:
+        if name not in known:
+            holds = ", ".join(known) or "nothing"
+            raise SettingsFileError(f"{data / SETTINGS_FILE} does not set {name}; it sets {holds}.")
+    _write(data, {name: value for name, value in known.items() if name not in names})
+
+
+def origins(settings: Settings) -> dict[str, str]:
+    """Where each setting of a data folder comes from: a variable, `gap.toml`, or the default."""
+    variables = {name: f"GAP_{name.upper()}" for name in Settings.model_fields if name != "data"}
+    known = _remembered(settings.data)()
+    return {
+        name: variable if variable in os.environ else SETTINGS_FILE if name in known else "default"
+        for name, variable in variables.items()
+    }
+
+
+def _write(data: Path, values: Mapping[str, Any]) -> None:
+    # A JSON scalar or list, left unescaped, is one of TOML.
+    lines = (f"{k} = {json.dumps(v, default=str, ensure_ascii=False)}\n" for k, v in values.items())
+    write_atomically(data / SETTINGS_FILE, "".join(lines).encode())
 
 
 def _forgotten_with(names: Iterable[str]) -> set[str]:

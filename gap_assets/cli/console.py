@@ -1,15 +1,14 @@
-"""What the command `gap` prints: tables, bars, the headlines of a run, errors as one sentence."""
+"""What the command `gap` prints while it works and at the end: bars, tables, headlines."""
 
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Any
 
-import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -20,8 +19,7 @@ from gap_assets.settings import Settings
 from gap_assets.text import printable
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from gap_assets.pipeline.dry_run import Work
     from gap_assets.pipeline.estimate import Estimate
     from gap_assets.pipeline.model_check import ModelStatus
 
@@ -75,8 +73,6 @@ def _own_stdout() -> Iterator[IO[str]]:
 
 def print_headlines(settings: Settings) -> None:
     """Prints what a finished run found, and where its report and its numbers are."""
-    from gap_assets.warehouse.store import Warehouse
-
     content = json.loads((settings.report / "report.json").read_text(encoding="utf-8"))
     main = content["plan"]
     sides = {"encoder": main["encoder"], "video_source": main["video"], "text_source": main["text"]}
@@ -87,13 +83,69 @@ def print_headlines(settings: Settings) -> None:
         table.add_row(title, f"{row['value']:.3f}", interval_text(row["ci_low"], row["ci_high"]))
     console.print(escape(content["verdict"]))
     console.print(table)
-    warehouse = Warehouse(path=settings.warehouse)
-    failed = warehouse.query("SELECT count(DISTINCT video_id) AS n FROM failures")["n"][0]
-    if failed:
-        console.print(f"{failed} videos failed; the table `failures` has the reasons.")
+    print_left_out(settings)
     print_warning(settings)
     console.print(f"report     {settings.report / 'report.html'}", markup=False, soft_wrap=True)
     console.print(f"warehouse  {settings.warehouse}", markup=False, soft_wrap=True)
+
+
+def print_summaries(settings: Settings) -> None:
+    """Prints what a run made of videos that are too few to measure, and why there is no gap."""
+    from gap_assets.gap.pairs import MIN_PAIRS
+    from gap_assets.warehouse.store import Warehouse
+
+    warehouse = Warehouse(path=settings.warehouse)
+    summaries = warehouse.tuples("SELECT video_id, summary FROM video_summaries ORDER BY video_id")
+    table = Table("video", "summary")
+    for video, summary in summaries:
+        table.add_row(escape(video), escape(printable(summary)))
+    console.print(table)
+    count = f"{len(summaries)} video{'s' if len(summaries) > 1 else ''}"
+    console.print(
+        f"There is no gap report: it needs at least {MIN_PAIRS} videos with a summary, and"
+        f" {count} {'have' if len(summaries) > 1 else 'has'} one.",
+        soft_wrap=True,
+    )
+    print_left_out(settings)
+    print_warning(settings)
+    console.print(f"warehouse  {settings.warehouse}", markup=False, soft_wrap=True)
+
+
+def print_left_out(settings: Settings) -> None:
+    """Prints how many videos failed, and how many are left out for another reason."""
+    from gap_assets.pipeline.intake import folder_changes
+    from gap_assets.pipeline.left_out import why_left_out
+    from gap_assets.warehouse.store import Warehouse
+
+    found = Warehouse(path=settings.warehouse).tuples(
+        "SELECT v.error, f.video_id IS NOT NULL FROM videos v LEFT JOIN"
+        " (SELECT DISTINCT video_id FROM failures) f USING (video_id)"
+    )
+    told = {
+        "excluded": "excluded by excluded.txt",
+        "gone": "gone: the files are not there any more",
+        "duplicate": "the same file as another, which counts once",
+    }
+    counts = Counter(why_left_out(error) or ("failed" if failed else "") for error, failed in found)
+    lines = [f"{counts[state]} left out, {what}." for state, what in told.items() if counts[state]]
+    if counts["failed"]:
+        lines.append(f"{counts['failed']} videos failed; the table `failures` has the reasons.")
+    print_notes([*lines, *folder_changes(settings).in_words()])
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Prints sentences, one a line; what they quote is shown as text."""
+    for note in notes:
+        console.print(printable(note), markup=False, highlight=False, soft_wrap=True)
+
+
+def print_planned_work(work: "Mapping[str, Work]") -> None:
+    """Prints what a run would do."""
+    table = Table("asset", "to make", "to make again", "current", title="A run would do this")
+    for asset, each in work.items():
+        numbers = (each.first, each.again, each.skipped)
+        table.add_row(asset, *(str(number or "") for number in numbers))
+    console.print(table)
 
 
 def print_warning(settings: Settings) -> None:
@@ -147,42 +199,3 @@ def print_estimate(found: "Estimate") -> None:
 def interval_text(low: float | None, high: float | None) -> str:
     """An interval as text, empty where there is none."""
     return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
-
-
-def print_rows(rows: "pl.DataFrame") -> None:
-    """Prints all rows and columns; whatever a cell holds is shown as text."""
-    table = Table(*(escape(printable(name)) for name in rows.columns))
-    for row in rows.iter_rows():
-        table.add_row(*(escape(_text(cell)) for cell in row))
-    console.print(table)
-
-
-def _text(cell: Any) -> str:
-    """A cell as printable text, and a number without a float's tail."""
-    text = "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)
-    return printable(text)
-
-
-@contextmanager
-def one_sentence() -> Iterator[None]:
-    """Turns what a user can fix into one sentence and exit status 1."""
-    try:
-        yield
-    except Exception as error:
-        message = _sentence(error)
-        if message is None:
-            raise
-        Console(stderr=True).print(f"gap: {printable(message)}", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-
-
-def _sentence(error: Exception) -> str | None:
-    """What a user can fix, in a sentence."""
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        return f"{field}: {message}" if field else message
-    # Our own errors say what is wrong and what to do.
-    ours = isinstance(error, OSError) or type(error).__module__.startswith("gap_assets.")
-    return str(error) if ours else None

@@ -1,4 +1,4 @@
-"""Options that several commands share. What a command does with them is in `commands`."""
+"""Options that several commands share. What a command does with them is in its module."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -9,9 +9,19 @@ import typer
 from gap_assets.profiles import ProfileName
 from gap_assets.settings import data_directory
 
+
+def path_or_refusal(text: str | Path) -> Path:
+    """A path; an empty text would be the folder that the program runs in."""
+    if str(text) == "" or not str(text).strip():
+        raise typer.BadParameter("An empty path names nothing; name one, or leave this out.")
+    return Path(text)
+
+
 Data = Annotated[
     Path,
     typer.Option(
+        parser=path_or_refusal,
+        metavar="FOLDER",
         help="The folder of everything that a run writes.",
         envvar="GAP_DATA",
         default_factory=data_directory,
@@ -46,5 +56,17 @@ SummarizerName = Annotated[
     typer.Option(help="A language model on the hub, or a folder.", metavar="NAME|FOLDER"),
 ]
 PromptFile = Annotated[
-    Path | None, typer.Option(help="The summary's prompt, a text with the field {captions}.")
+    Path | None,
+    typer.Option(
+        help="The summary's prompt, a text with the field {captions}.",
+        parser=path_or_refusal,
+        metavar="FILE",
+    ),
 ]
+FramesPerSecond = Annotated[
+    float | None, typer.Option(help="How densely to sample; above 0.", metavar="NUMBER")
+]
+Add = Annotated[
+    bool, typer.Option("--add", help="Add the folder to those that the data folder holds.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]

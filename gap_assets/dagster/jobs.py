@@ -28,9 +28,18 @@ per_video = dg.define_asset_job(
 )
 
 
+def all_videos_assets(settings: Settings) -> list[str]:
+    """The assets without partitions that a run makes of all videos together."""
+    return [
+        asset
+        for asset, step in STEPS.items()
+        if not step.per_video and (settings.controls or asset != CONTROLS)
+    ]
+
+
 def all_jobs(settings: Settings) -> list[Any]:
     """The jobs of a data folder; the controls are part of one unless they are left for later."""
-    of_all = [asset for asset in OF_ALL_VIDEOS if settings.controls or asset != CONTROLS]
+    of_all = [*all_videos_assets(settings), "projections"]
     projections_and_report = dg.define_asset_job(
         "projections_and_report",
         selection=dg.AssetSelection.assets(*of_all) | dg.AssetSelection.all_asset_checks(),

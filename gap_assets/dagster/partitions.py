@@ -4,7 +4,7 @@ They must be the same object for all of them: only then does one run take a rang
 the whole chain of assets.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import dagster as dg
 
@@ -33,21 +33,30 @@ def register_videos(instance: dg.DagsterInstance, video_ids: list[str]) -> list[
     return new
 
 
-def ranges_with(keys: Sequence[str], wanted: set[str], *, size: int) -> Iterator[tuple[str, str]]:
+def ranges_with(
+    keys: Sequence[str], wanted: Collection[str], *, size: int, without: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
     """Cuts the partitions into ranges of at most `size` keys that hold all the wanted ones.
 
     Args:
         keys: All partitions, in their order.
         wanted: Those that need a run.
         size: Keys per range.
+        without: Those that no range may hold.
 
     Yields:
         The first and the last wanted key of each stretch of `size` keys that has any.
     """
     for start in range(0, len(keys), size):
-        stretch = [key for key in keys[start : start + size] if key in wanted]
-        if stretch:
-            yield stretch[0], stretch[-1]
+        stretches: list[list[str]] = [[]]
+        for key in keys[start : start + size]:
+            if key in without:
+                stretches.append([])
+            elif key in wanted:
+                stretches[-1].append(key)
+        for stretch in stretches:
+            if stretch:
+                yield stretch[0], stretch[-1]
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ launchpad. What a resource does with its config is the core's work, imported whe
 
 from collections.abc import Mapping
 from copy import copy
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import dagster as dg
@@ -71,13 +72,22 @@ class Sources(dg.ConfigurableResource):  # type: ignore[type-arg]
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     videos: str
-    """The folder of the videos."""
+    """The folder of the videos, or one video file."""
+    more_videos: list[str] = Field(default=[])
+    """Other folders whose videos belong to the same data folder."""
+    only: list[str] = Field(default=[])
+    """Ids of the new videos to take into the catalogue; none for all of the folder."""
     excluded: str
     """A text file that names videos to leave out, one a line."""
     captions: str | None = None
     """A file or folder of human captions (.json, .jsonl)."""
     report: str
     """The folder that the report is written to."""
+
+    @property
+    def places(self) -> list[Path]:
+        """Where the videos are."""
+        return [Path(place) for place in (self.videos, *self.more_videos)]
 
 
 class GapStatistics(parameters.GapStatistics, dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -152,7 +162,8 @@ def default_resources(settings: Settings) -> Mapping[str, Any]:
         "sources": with_defaults(
             Sources,
             videos=str(settings.videos_directory),
-            excluded=str(settings.data / "excluded.txt"),
+            more_videos=[str(place) for place in settings.more_videos],
+            excluded=str(settings.excluded),
             captions=str(settings.captions) if settings.captions else None,
             report=str(settings.report),
         ),

@@ -17,6 +17,7 @@ from dagster._core.execution.context.metadata_logging import (
 
 from gap_assets.dagster.resources import choices_in
 from gap_assets.dagster.specs import preview_table
+from gap_assets.pipeline.left_out import why_left_out
 from gap_assets.pipeline.partition_facts import facts_of_partitions
 from gap_assets.pipeline.provenance import in_words
 from gap_assets.warehouse.store import Warehouse
@@ -48,9 +49,10 @@ def add_partition_facts(
     rows = warehouse.read(
         "SELECT video_id, coalesce(n_rows, 0) AS n_rows, seconds, f.error, n_rows IS NULL"
         " OR n_rows = 0 AND video_id IN (SELECT video_id FROM failures) AS nothing,"
-        " video_id NOT IN (SELECT video_id FROM videos) AS unknown FROM given"
+        " v.video_id IS NULL AS unknown, v.error AS listed FROM given"
         " LEFT JOIN (FROM materializations WHERE asset = ?) USING (video_id)"
-        " LEFT JOIN (FROM failures WHERE asset = ?) f USING (video_id)",
+        " LEFT JOIN (FROM failures WHERE asset = ?) f USING (video_id)"
+        " LEFT JOIN (SELECT video_id, error FROM videos) v USING (video_id)",
         asset,
         asset,
         videos=videos,
@@ -60,13 +62,14 @@ def add_partition_facts(
     shown: dict[str, dict[str, Any]] = {}
     failed: dict[str, str] = {}
     skipped = set(current)
-    for video, n_rows, seconds, error, nothing, unknown in rows.iter_rows():
+    for video, n_rows, seconds, error, nothing, unknown, listed in rows.iter_rows():
+        left_out = f"left out: {listed}" if why_left_out(listed) else None
         reason = error or (UNKNOWN if unknown else NOTHING if nothing else None)
-        if reason:
+        if reason and not left_out:
             failed[video] = reason
         made = "current, skipped" if video in skipped else "made"
         shown[video] = {
-            "result": f"failed: {reason}" if reason else made,
+            "result": left_out or (f"failed: {reason}" if reason else made),
             **{name: _shown(value) for name, value in facts.get(video, {}).items()},
             "dagster/partition_row_count": n_rows,
             **({"seconds": round(seconds, 3)} if seconds else {}),

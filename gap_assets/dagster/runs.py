@@ -6,16 +6,23 @@ partitions, visible in the UI afterwards. What runs in them is defined in
 """
 
 import re
+from collections.abc import Collection, Mapping
 from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
 
 import dagster as dg
 
 from gap_assets.dagster.build import build_definitions
-from gap_assets.dagster.jobs import PER_VIDEO
+from gap_assets.dagster.jobs import PER_VIDEO, all_videos_assets
 from gap_assets.dagster.partitions import range_tags, ranges_with, videos_partitions
 from gap_assets.files import disk_full_as_one_sentence, write_atomically
+from gap_assets.gap.pairs import MIN_PAIRS
+from gap_assets.graph import STEPS
 from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings
+from gap_assets.text import without_class
+from gap_assets.warehouse.store import Warehouse
 
 # What a run logs to the console; the instance keeps all of it.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -55,8 +62,15 @@ def dagster_variables(settings: Settings) -> dict[str, str]:
     }
 
 
-def run_everything(settings: Settings) -> None:
+def run_everything(settings: Settings, *, only: Collection[str] = ()) -> bool:
     """Reads the folder, materialises what is not current for its videos, and makes the report.
+
+    Args:
+        settings: Of the data folder.
+        only: The videos to work on; none for all. The report is of all that have been made.
+
+    Returns:
+        Whether there are enough videos to measure; else the last things made are summaries.
 
     Raises:
         RunFailedError: If a step failed. Videos that failed are rows of `failures` instead.
@@ -65,21 +79,57 @@ def run_everything(settings: Settings) -> None:
     definitions = build_definitions(settings)
     with disk_full_as_one_sentence(settings.data), open_instance(settings) as instance:
 
-        def execute(job: str, tags: dict[str, str] | None = None) -> None:
+        def execute(
+            job: str,
+            tags: dict[str, str] | None = None,
+            *,
+            assets: Collection[str] = (),
+            resources: Mapping[str, Any] = MappingProxyType({}),
+        ) -> None:
             result = definitions.resolve_job_def(job).execute_in_process(
-                run_config=QUIET, instance=instance, tags=tags, raise_on_error=False
+                run_config=QUIET | {"resources": dict(resources)},
+                instance=instance,
+                tags=tags,
+                asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
+                raise_on_error=False,
             )
             if not result.success:
                 raise RunFailedError(_reason(result))
 
-        execute("catalogue")
+        execute("catalogue", resources={"sources": {"config": {"only": list(only)}}})
         assert videos_partitions.name
         keys = list(instance.get_dynamic_partitions(videos_partitions.name))
-        stale = current_status(settings).videos_to_do(PER_VIDEO)
-        for first, last in ranges_with(keys, stale, size=settings.videos_per_run):
+        outdated = current_status(settings).videos_to_do(PER_VIDEO)
+        wanted = outdated & set(only) if only else outdated
+        size = settings.videos_per_run
+        for first, last in ranges_with(keys, wanted, size=size, without=outdated - wanted):
             execute("per_video", range_tags(first, last))
-        if current_status(settings).outdated or not (settings.report / "report.html").exists():
+        status = current_status(settings)
+        if count_pairs(settings) < MIN_PAIRS:
+            return False
+        if not status.outdated and (settings.report / "report.html").exists():
+            return True
+        if unmade := status.videos_to_do(PER_VIDEO):
+            # A run over all videos would wait for those that nobody asked for.
+            of_all = [asset for asset in STEPS if asset in all_videos_assets(settings)]
+            execute("projections_and_report", assets=of_all)
+            made = set(keys) - unmade
+            for first, last in ranges_with(keys, made, size=size, without=unmade):
+                tags = range_tags(first, last)
+                execute("projections_and_report", tags, assets=["projections"])
+        else:
             execute("projections_and_report", range_tags(keys[0], keys[-1]))
+        return True
+
+
+def count_pairs(settings: Settings) -> int:
+    """How many videos have both a summary and an embedding."""
+    [(count,)] = Warehouse(path=settings.warehouse).tuples(
+        "SELECT count(*) FROM (SELECT video_id FROM materializations WHERE n_rows > 0"
+        " AND asset IN ('video_summaries', 'video_embeddings') GROUP BY video_id"
+        " HAVING count(*) = 2)"
+    )
+    return int(count)
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:
@@ -90,7 +140,6 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
             if data.user_failure_data and data.user_failure_data.description:
                 return data.user_failure_data.description
             error = data.error and (data.error.cause or data.error)
-            # Our own errors are sentences; of others the class is part of what they say.
-            said = re.sub(r"^gap_assets\.[\w.]+: ", "", error.message.strip()) if error else ""
+            said = without_class(error.message) if error else ""
             return said or f"{event.step_key} failed."
     return "The run failed before its first step."

@@ -30,7 +30,7 @@ SECONDS_BETWEEN_LOOKS = 60
 def new_videos(warehouse: WarehouseResource, sources: Sources) -> dg.RunRequest | dg.SkipReason:
     """Requests the same set of new files once."""
     try:
-        new, found = _new_files(Path(sources.videos), warehouse.open())
+        new, found = _new_files(sources.places, warehouse.open())
     except FileNotFoundError as error:
         return dg.SkipReason(str(error))
     if not new:
@@ -72,9 +72,9 @@ def all_sensors(settings: Settings, *, jobs: Sequence[Any]) -> list[dg.SensorDef
     return [new_videos, keep_up]
 
 
-def _new_files(folder: Path, warehouse: Warehouse) -> tuple[list[str], int]:
+def _new_files(places: Sequence[Path], warehouse: Warehouse) -> tuple[list[str], int]:
     """The files that the catalogue does not list, and how many files there are."""
-    found = {path_as_text(path) for path in find_videos(folder)}
+    found = {path_as_text(path) for place in places for path in find_videos(place)}
     return sorted(found - set(warehouse.read("SELECT path FROM videos")["path"])), len(found)
 
 
@@ -85,7 +85,7 @@ def _next_runs(instance: dg.DagsterInstance, settings: Settings) -> Iterator[dg.
         FileNotFoundError: If the videos folder is away.
     """
     warehouse = Warehouse(path=settings.warehouse, files=settings.warehouse_files)
-    new, _ = _new_files(settings.videos_directory, warehouse)
+    new, _ = _new_files(settings.places, warehouse)
     if new:
         yield dg.RunRequest(run_key=fingerprint(new), job_name=catalogue.name)
         return

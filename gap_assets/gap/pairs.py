@@ -100,8 +100,12 @@ def load_embeddings(path: Path) -> AnyFloats:
     """
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise GapInputError(f"{path} cannot be read as an .npy array of numbers: {error}") from None
+    except OSError as error:
+        raise GapInputError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, EOFError):
+        raise GapInputError(
+            f"{path} cannot be read as an .npy array of numbers; write one with numpy.save."
+        ) from None
     if not isinstance(array, np.ndarray):
         array.close()
         raise GapInputError(f"{path} is an .npz archive; give one .npy array.")

@@ -10,7 +10,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import polars as pl
 
+from gap_assets.pipeline.left_out import DUPLICATE, EXCLUDED, GONE, UNREAD
 from gap_assets.video.container import UnreadableVideoError
 from gap_assets.video.decode import Limits
 from gap_assets.video.isolated import DecoderProcesses, InterruptedDecodingError
@@ -31,8 +32,6 @@ SUFFIXES = frozenset(
 
 COLUMNS = row_types("videos")
 
-UNREAD = "not read: "
-
 log = logging.getLogger(__name__)
 
 Rows = dict[str, dict[str, Any]]
@@ -40,13 +39,17 @@ Rows = dict[str, dict[str, Any]]
 
 
 def find_videos(directory: Path) -> list[Path]:
-    """The video files below a folder, by suffix, in the order of their paths.
+    """The video files below a folder, by suffix, in the order of their paths; a file is itself.
 
     Raises:
         FileNotFoundError: If the folder is not there, or holds no video.
     """
+    if directory.is_file():
+        return [directory]
     if not directory.is_dir():
-        raise FileNotFoundError(f"{directory} is not a folder; name the one that holds the videos.")
+        raise FileNotFoundError(
+            f"{directory} is not a folder or a file; name the one that holds the videos."
+        )
     found = sorted(
         Path(folder, name)
         for folder, _, names in os.walk(directory)
@@ -90,54 +93,70 @@ def name_videos(paths: list[Path], *, directory: Path, known: Mapping[str, str])
     return ids
 
 
-def ids_by_stem(directory: Path, *, known: Mapping[str, str]) -> dict[str, str]:
-    """The videos' ids by their files' stems, but for the stems that several files have.
+def list_videos(places: Sequence[Path], *, known: Mapping[str, str]) -> dict[Path, str]:
+    """The ids of all video files of some folders, by path.
 
     Args:
-        directory: The folder of the videos.
+        places: Folders, or single files.
         known: Ids that were given before, by path.
 
     Raises:
-        FileNotFoundError: If the folder is not there, or holds no video.
+        FileNotFoundError: If a place is not there, or holds no video.
     """
-    paths = find_videos(directory)
-    ids = name_videos(paths, directory=directory, known=known)
-    stems = {path: Path(path_as_text(path)).stem for path in paths}
+    ids: dict[Path, str] = {}
+    for place in places:
+        taken = {**known, **{path_as_text(path): name for path, name in ids.items()}}
+        directory = place.parent if place.is_file() else place
+        ids |= name_videos(find_videos(place), directory=directory, known=taken)
+    return ids
+
+
+def ids_by_stem(*places: Path, known: Mapping[str, str]) -> dict[str, str]:
+    """The videos' ids by their files' stems, but for the stems that several files have.
+
+    Args:
+        *places: The folders of the videos.
+        known: Ids that were given before, by path.
+
+    Raises:
+        FileNotFoundError: If a folder is not there, or holds no video.
+    """
+    ids = list_videos(places, known=known)
+    stems = {path: Path(path_as_text(path)).stem for path in ids}
     count = Counter(stems.values())
     return {stems[path]: name for path, name in ids.items() if count[stems[path]] == 1}
 
 
-def read_exclusions(path: Path) -> dict[str, str]:
-    """The videos that a person leaves out: a line each, the id and why. No file: none."""
-    if not path.exists():
-        return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    parts = [line.split(maxsplit=1) for line in lines if line.strip()]
-    return {video: " ".join(reason) or "no reason given" for video, *reason in parts}
-
-
 def describe_videos(
-    directory: Path, *, known: Rows, excluded: Mapping[str, str] | None = None
+    *places: Path,
+    known: Rows,
+    excluded: Mapping[str, str] | None = None,
+    only: Collection[str] = (),
 ) -> pl.DataFrame:
-    """The table `videos`: the files that are in the folder now, and those that were known before.
+    """The table `videos`: the files that are in the folders now, and those that were known before.
+
+    Files of the same content count once: the one that was known first, or else the first by path.
 
     Args:
-        directory: The folder.
+        *places: The folders, or single files.
         known: The rows of the last time, of other folders too. A file of the same size and
             modification time keeps its row; a file that is gone becomes unreadable.
         excluded: Videos that a person leaves out, and why. They keep their rows, as unreadable.
+        only: Which videos to take in that are not known yet, by id; none for all.
 
     Returns:
         One row a video, sorted by id, with the columns `COLUMNS`. A file that cannot be opened is
         a row with status `unreadable` and a sentence in `error`.
 
     Raises:
-        FileNotFoundError: If the folder is not there, or holds no video.
+        FileNotFoundError: If a place is not there, or holds no video.
     """
-    paths = find_videos(directory)
     known_ids = {path: str(row["video_id"]) for path, row in known.items()}
-    ids = name_videos(paths, directory=directory, known=known_ids)
-    present = {path_as_text(path) for path in paths}
+    ids = list_videos(places, known=known_ids)
+    present = {path_as_text(path) for path in ids}
+    if only:
+        wanted = {*only, *known_ids.values()}
+        ids = {path: name for path, name in ids.items() if name in wanted}
     ids |= {Path(path): name for path, name in known_ids.items() if path not in present}
 
     def describe(path: Path) -> dict[str, Any]:
@@ -150,10 +169,28 @@ def describe_videos(
     threads = os.cpu_count() or 1
     with DecoderProcesses(limits=Limits()) as processes, ThreadPoolExecutor(threads) as pool:
         rows = list(pool.map(describe, ids))
+    excluded = excluded or {}
+    _count_once(rows, known=known, excluded=excluded)
     for row in rows:
-        if reason := (excluded or {}).get(row["video_id"]):
-            row |= _unread(f"Excluded: {reason}")
+        if reason := excluded.get(row["video_id"]):
+            row |= _unread(f"{EXCLUDED}{reason}")
     return pl.DataFrame(rows, schema=COLUMNS).sort("video_id")
+
+
+def _count_once(rows: list[dict[str, Any]], *, known: Rows, excluded: Collection[str]) -> None:
+    """Leaves out what another file holds, too; copies of an excluded video stay out with it."""
+
+    def precedence(row: Mapping[str, Any]) -> tuple[bool, bool, str]:
+        before = known.get(row["path"], {})
+        is_old = before.get("content_hash") == row["content_hash"]
+        return row["video_id"] not in excluded, not is_old, row["path"]
+
+    first: dict[str, str] = {}
+    for row in sorted(rows, key=precedence):
+        if was_read(row):
+            name = first.setdefault(row["content_hash"], row["video_id"])
+            if name != row["video_id"]:
+                row |= _unread(f"{DUPLICATE}{name}; it counts once.")
 
 
 def was_read(row: Mapping[str, Any]) -> bool:
@@ -183,7 +220,7 @@ def _describe(
     except UnreadableVideoError as error:
         return row | {"status": "unreadable", "error": str(error)}
     except FileNotFoundError:
-        return _unread("The file is gone.")
+        return _unread(GONE)
     except OSError as error:
         return _unread(f"The file cannot be read ({error.strerror}).")
     except InterruptedDecodingError as error:

@@ -81,8 +81,11 @@ def read_captions(path: Path) -> pl.DataFrame:
 def _read_file(path: Path) -> dict[str, dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CaptionsFileError(f"The captions file {path} cannot be read: {error}.") from error
+    except OSError as error:
+        why = error.strerror or error
+        raise CaptionsFileError(f"The captions file {path} cannot be read: {why}.") from error
+    except UnicodeDecodeError as error:
+        raise CaptionsFileError(f"The captions file {path} cannot be read: no UTF-8.") from error
     try:
         items = _items(text, name=path.stem)
         captions = TypeAdapter(list[ReferenceCaption]).validate_python(items)
@@ -90,7 +93,8 @@ def _read_file(path: Path) -> dict[str, dict[str, Any]]:
         first = error.errors()[0]
         where = " ".join(str(part) for part in first["loc"])
         raise CaptionsFileError(
-            f"The captions file {path} has a wrong entry ({where}: {first['msg']}); each needs a"
+            f"The captions file {path} has a wrong entry"
+            f" ({where}: {first['msg'].removeprefix('Value error, ')}); each needs a"
             " video_id and a caption or sentences."
         ) from error
     except (ValueError, RecursionError) as error:

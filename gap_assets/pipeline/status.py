@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gap_assets.graph import CONTROLS, ROOTS, STEPS, result_hash
+from gap_assets.pipeline.left_out import why_left_out
 from gap_assets.settings import Settings, default_fingerprints
 from gap_assets.warehouse.ledger import stored_hashes
 from gap_assets.warehouse.store import Warehouse
@@ -20,7 +21,9 @@ class Status:
     Attributes:
         states: By asset, the videos (None for an unpartitioned asset) and their state: `current`
             if made by today's settings from inputs that are current themselves, `stale` if made
-            otherwise, `failed`, or `missing`. What is left for later is `current` or `later`.
+            otherwise, `failed` if there is nothing because this asset or one before it failed, or
+            `missing`. Videos that are left out are `excluded`, `gone` or `duplicate`. What is left
+            for later is `current` or `later`. A video without a human caption is not listed there.
         outdated: The results that another run would make or try again.
     """
 
@@ -47,10 +50,12 @@ def compare_with_ledger(
         later: Assets that no run makes for now. What depends on them is current without them, as
             it is with them where they are current.
     """
-    listed = warehouse.tuples("SELECT video_id FROM videos ORDER BY video_id")
-    video_ids = [video_id for (video_id,) in listed]
+    listed = warehouse.tuples("SELECT video_id, status, error FROM videos ORDER BY video_id")
+    video_ids = [video_id for video_id, *_ in listed]
+    left_out = {video: why_left_out(error) for video, _, error in listed}
     stored = stored_hashes(warehouse)
     failed = set(warehouse.tuples("SELECT asset, video_id FROM failures"))
+    failed |= {("videos", video) for video, status, _ in listed if status == "unreadable"}
     right: dict[tuple[str, str | None], str] = {
         key: value for key, value in stored.items() if key[0] in ROOTS
     }
@@ -73,13 +78,27 @@ def compare_with_ledger(
             is_current = found is not None and found == right.get((asset, unit))
             if asset not in ROOTS and not is_current:
                 result.outdated.add((asset, unit))
-            if (asset, unit) in failed and (is_current or found is None):
-                states[unit] = "failed"
-            elif found is None:
-                states[unit] = "missing"
-            else:
-                states[unit] = "current" if is_current else "stale"
+            before = [result.states[name].get(unit) for name in _needed(asset)]
+            is_failed = (asset, unit) in failed or (is_current and "failed" in before)
+            state = _state(found=found is not None, is_current=is_current, is_failed=is_failed)
+            if found is not None or asset != "reference_captions":
+                out = left_out[unit] if unit is not None else None
+                states[unit] = state if state == "stale" else out or state
     return result
+
+
+def _needed(asset: str) -> list[str]:
+    """The per-video assets without which an asset has nothing of a video."""
+    step = STEPS[asset]
+    return [name for name in step.upstream if name not in step.optional and step.per_video]
+
+
+def _state(*, found: bool, is_current: bool, is_failed: bool) -> str:
+    if found and not is_current:
+        return "stale"
+    if is_failed:
+        return "failed"
+    return "current" if is_current else "missing"
 
 
 def current_status(settings: Settings) -> Status:

@@ -142,7 +142,7 @@ class Warehouse:
             except AttributeError as error:  # A statement without a result is no relation.
                 raise WarehouseError("The statement returns no rows; ask with SELECT.") from error
             except duckdb.Error as error:
-                raise WarehouseError(str(error)) from error
+                raise WarehouseError(_in_short(error)) from error
             except pl.exceptions.PolarsError as error:
                 raise WarehouseError(
                     f"A column is of a type that has no place in a table of values ({error});"
@@ -201,6 +201,12 @@ class Warehouse:
         )
         with disk_full_as_one_sentence(self.path), opened as connection:
             yield connection
+
+
+def _in_short(error: duckdb.Error) -> str:
+    """What DuckDB says of a user's SQL, without its kind of error and the lists that follow."""
+    said = re.sub(r"^(?:\w+ )+Error: ", "", str(error).strip())
+    return re.split(r"\s*\n\s*(?:Candidate|LINE \d+:)", said)[0]
 
 
 def _with_arrays(rows: pl.DataFrame) -> pl.DataFrame:

@@ -55,6 +55,50 @@ def test_a_wrong_query_is_one_sentence(warehouse):
     assert "nowhere does not exist" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("SELEC 1", 'gap: syntax error at or near "SELEC"\n'),
+        ("SELECT list_cosine_similarity(1)", "No function matches the given name"),
+        ("SELECT summry FROM video_summaries", 'column "summry" not found'),
+    ],
+)
+def test_a_wrong_query_is_told_without_a_librarys_lists(warehouse, sql, sentence):
+    said = gap("query", sql).stderr
+    assert sentence.lower() in said.lower()
+    assert "Error:" not in said
+    assert "Candidate" not in said
+    assert "LINE 1" not in said
+
+
+def test_a_query_goes_to_csv_and_parquet(warehouse, tmp_path):
+    sql = (
+        "SELECT 'a, \"b\"' AS text, [1, 2] AS list, NULL AS none, '\\x01'::BLOB AS bytes, 0.1 AS n"
+    )
+    shown = gap("query", sql, "--csv").stdout
+    assert shown == 'text,list,none,bytes,n\n"a, ""b""","[1, 2]",,01,0.1\n'
+    assert gap("query", sql, "--parquet", tmp_path / "rows.parquet").exit_code == 0
+    assert pl.read_parquet(tmp_path / "rows.parquet")["list"].to_list() == [[1, 2]]
+    assert gap("query", sql, "--csv", "--json").exit_code == 2
+
+
+def test_wide_rows_are_shown_one_column_a_line(warehouse):
+    columns = ", ".join(f"'value number {k}' AS column_{k}" for k in range(9))
+    shown = gap("query", f"SELECT {columns}, repeat('x', 100) AS long").stdout.splitlines()
+    assert shown[0].startswith("row 1 of 1")
+    assert "column_3  value number 3" in [line.rstrip() for line in shown]
+    assert all(len(line) <= 80 for line in shown)
+    narrow = gap("query", "SELECT 1 AS a, repeat('word ', 40) AS text").stdout
+    assert narrow.startswith("┏")
+
+
+def test_embeddings_that_are_none_are_told_without_advice(tmp_path):
+    (tmp_path / "no.npy").write_bytes(b"\x80\x04K\x01.")
+    said = gap("metrics", "--video", tmp_path / "no.npy", "--text", tmp_path / "no.npy").stderr
+    assert "cannot be read as an .npy array of numbers; write one with numpy.save" in said
+    assert "unsafely" not in said
+
+
 def test_a_query_shows_texts_harmlessly(warehouse):
     result = gap("query", "SELECT summary FROM video_summaries")
     assert result.exit_code == 0
@@ -107,9 +151,10 @@ def test_a_missing_captions_file_and_a_wrong_model_are_named(tmp_path, world):
 
 def test_the_demo_is_found_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gap_assets.cli.commands.DEMO_VIDEOS", 1)
-    # One video is too little to measure; what it was made from is remembered all the same.
-    assert "too few" in gap("demo", "--data", "demo").stderr
+    monkeypatch.setattr("gap_assets.cli.run.DEMO_VIDEOS", 1)
+    shown = gap("demo", "--data", "demo")
+    assert shown.exit_code == 0
+    assert "needs at least 3 videos" in shown.stdout
     settings = Settings(data=tmp_path / "demo")
     assert settings.videos == tmp_path / "demo" / "videos"
     assert settings.captions.is_absolute()
@@ -126,7 +171,7 @@ def test_metrics_of_anyones_embeddings(tmp_path):
     assert "centroid_gap" in gap("metrics", *files).stdout
 
 
-def test_two_folders_are_compared(tmp_path):
+def test_two_folders_are_compared(tmp_path, monkeypatch):
     for name in ("one", "two"):
         report = remember(tmp_path / name).report
         report.mkdir()
@@ -141,6 +186,11 @@ def test_two_folders_are_compared(tmp_path):
     page = (tmp_path / "comparison.html").read_text()
     assert "one" in page
     assert "two" in page
+    monkeypatch.delenv("GAP_DATA")
+    monkeypatch.chdir(tmp_path)
+    assert gap("report", "--compare", "one", "two").exit_code == 0
+    assert (tmp_path / "one" / "comparison.html").read_text() == page
+    assert not (tmp_path / "data").exists()
 
 
 def test_the_module_runs_as_a_command():

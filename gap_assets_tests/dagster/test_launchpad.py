@@ -12,6 +12,8 @@ from gap_assets.settings import Settings
 OTHER: dict[str, Any] = {
     "sampling.sampling": {"every_seconds": {"seconds": 3.0}},
     "coca.model": "coca_roberta-ViT-B-32",
+    "sources.more_videos": ["/more"],
+    "sources.only": ["v_1"],
     "summarizer.prompt": "Say it: {captions}",
 }
 # What a folder chose by itself, so that no class' default can stand in for it unseen.

@@ -124,3 +124,14 @@ def test_a_partition_shows_its_own_data_and_how_it_was_made(instance):
         of_asset = shown(result, asset)["world-0001"]
         numbers = [name for name, value in of_asset.items() if isinstance(value, int | float)]
         assert 2 <= len(numbers) <= 10, (asset, numbers)
+
+
+def test_a_video_that_was_left_out_is_no_failure(instance):
+    instance, settings = instance
+    settings.excluded.write_text("world-0003 private\n")
+    run(instance, settings, "catalogue")
+    result = run(instance, settings, "per_video", "world-0003", "world-0003")
+    for asset in PER_VIDEO:
+        told = shown(result, asset)["world-0003"]["result"]
+        assert told == "left out: Excluded: private", asset
+        assert statuses(instance, asset)["world-0003"] == AssetPartitionStatus.MATERIALIZED

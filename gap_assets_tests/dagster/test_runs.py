@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 from gap_assets.dagster.build import build_definitions
 from gap_assets.dagster.jobs import OF_ALL_VIDEOS
 from gap_assets.dagster.partitions import range_tags, ranges_with
-from gap_assets.dagster.runs import QUIET, RunFailedError, open_instance, run_everything
+from gap_assets.dagster.runs import QUIET, open_instance, run_everything
 from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings, remember
 from gap_assets.warehouse.schema import TABLES
@@ -53,6 +53,12 @@ def test_ranges_hold_all_wanted_keys_and_few_others(wanted, size):
         covered += stretch
     assert chosen <= set(covered)
     assert len(covered) == len(set(covered))
+
+
+def test_ranges_leave_out_what_they_may_not_hold():
+    keys = list("abcdef")
+    found = list(ranges_with(keys, {"a", "c", "d", "f"}, size=10, without={"b", "e"}))
+    assert found == [("a", "a"), ("c", "d"), ("f", "f")]
 
 
 def test_every_asset_has_its_rows(made):
@@ -257,6 +263,8 @@ def test_an_excluded_video_leaves_every_result_and_comes_back(copy_of_made):
         run_everything(copy_of_made)
         for table in tables:
             assert warehouse.read(f"SELECT count(DISTINCT video_id) FROM {table}").item() == left
+        counts = current_status(copy_of_made).counts()["frame_captions"]
+        assert counts == ({"current": 4, "excluded": 1} if text else {"current": 5})
         assert warehouse.read(pairs)["n"].max() == left
 
 
@@ -266,20 +274,24 @@ def test_a_new_and_a_broken_video_touch_no_others(made, copy_of_made, tmp_path, 
     # The catalogue knows files by their paths: in a new folder they are new files.
     put(Warehouse(path=settings.warehouse), {"videos": pl.DataFrame()}, where={})
     (videos / "broken.mp4").write_bytes((videos / "world-0000.mp4").read_bytes()[:2000])
-    shutil.copy(videos / "world-0001.mp4", videos / "another.mp4")
+    other = (videos / "world-0001.mp4").read_bytes() + b"\0\0\0\x08free"
+    (videos / "another.mp4").write_bytes(other)
+    shutil.copy(videos / "world-0001.mp4", videos / "copy.mp4")
     run_everything(settings)
     warehouse = Warehouse(path=settings.warehouse)
     decoded = "SELECT video_id, run_id FROM materializations WHERE asset = 'frames' ORDER BY ALL"
     before = Warehouse(path=made.warehouse).read(decoded)
     again = warehouse.read(decoded).join(before, on=before.columns, how="anti")
-    assert again["video_id"].to_list() == ["another", "broken"]
-    failure = warehouse.read("SELECT video_id, asset, error FROM failures").row(0)
+    assert again["video_id"].to_list() == ["another", "broken", "copy"]
+    failure = warehouse.read("SELECT video_id, asset, error FROM failures ORDER BY ALL").row(0)
     assert failure[:2] == ("broken", "frames")
     assert failure[2].endswith(".")
     assert (
         warehouse.read("SELECT status FROM videos WHERE video_id = 'broken'").item() == "unreadable"
     )
-    assert current_status(settings).counts()["frames"] == {"current": 6, "failed": 1}
+    for asset in ("videos", "frames", "frame_captions", "text_embeddings", "projections"):
+        counts = current_status(settings).counts()[asset]
+        assert counts == {"current": 6, "failed": 1, "duplicate": 1}, asset
     assert not current_status(settings).outdated
 
 
@@ -299,14 +311,26 @@ def test_inputs_that_are_not_there_are_named(settings):
     assert "frame_captions needs frames of 1 videos first (world-0002)" in str(failure)
 
 
-def test_too_few_videos_to_measure_is_one_sentence(tmp_path, world):
-    videos = tmp_path / "videos"
-    videos.mkdir()
-    shutil.copy(world / "world-0000.mp4", videos)
-    settings = remember(tmp_path / "data", videos=videos, frames_per_second=2.0)
-    with pytest.raises(RunFailedError, match="1 pairs are too few"):
-        run_everything(settings)
-    assert Warehouse(path=settings.warehouse).read("FROM video_summaries").height == 1
+def test_some_videos_are_made_and_measured_without_the_others(tmp_path, world):
+    settings = remember(tmp_path / "data", videos=world, frames_per_second=2.0, controls=False)
+    warehouse = Warehouse(path=settings.warehouse)
+
+    def summarized() -> list[str]:
+        rows = warehouse.read("SELECT video_id FROM video_summaries ORDER BY video_id")
+        return list(rows["video_id"])
+
+    assert not run_everything(settings, only=["world-0003"])
+    assert summarized() == ["world-0003"]
+    assert warehouse.read("FROM videos").height == 1
+    with open_instance(settings) as instance:
+        catalogue = build_definitions(settings).resolve_job_def("catalogue")
+        assert catalogue.execute_in_process(QUIET, instance=instance).success
+    assert run_everything(settings, only=["world-0000", "world-0004"])
+    assert summarized() == ["world-0000", "world-0003", "world-0004"]
+    placed = warehouse.read("SELECT DISTINCT video_id FROM projections ORDER BY video_id")
+    assert list(placed["video_id"]) == summarized()
+    assert warehouse.read("SELECT max(n) FROM gap_metrics").item() == 3
+    assert current_status(settings).counts()["frames"] == {"current": 3, "missing": 2}
 
 
 def test_a_killed_run_loses_a_chunk_at_most_and_resumes(made, new_warehouse, tmp_path, world):

@@ -8,7 +8,7 @@ import shutil
 import polars as pl
 import pytest
 
-from gap_assets.cli.commands import DEMO_SEED
+from gap_assets.cli.run import DEMO_SEED
 from gap_assets.dagster.runs import RunFailedError, run_everything
 from gap_assets.files import DiskFullError, write_atomically
 from gap_assets.settings import Settings, remember

@@ -139,7 +139,10 @@ def gap_report(
             projections=ProjectionModel.load(projection_file(sources.report)),
             profile=profile_of(coca.model),
             expects_controls=statistics.untrained_seeds > 0,
-            facts={"Videos folder": sources.videos, **in_words(choices_in(context, "gap_report"))},
+            facts={
+                "Videos folder": ", ".join(str(place) for place in sources.places),
+                **in_words(choices_in(context, "gap_report")),
+            },
         )
         write_report(inputs, Path(sources.report))
         return {}, {"videos": len(inputs.video_ids), "warnings": len(inputs.warnings)}

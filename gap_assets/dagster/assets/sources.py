@@ -10,7 +10,8 @@ from gap_assets.dagster.partitions import register_videos
 from gap_assets.dagster.resources import Sources, WarehouseResource
 from gap_assets.dagster.specs import preview_table, tried_again_later, whole_asset
 from gap_assets.graph import fingerprint
-from gap_assets.pipeline.catalogue import describe_videos, ids_by_stem, read_exclusions
+from gap_assets.pipeline.catalogue import describe_videos, ids_by_stem
+from gap_assets.pipeline.left_out import read_exclusions, unknown_names
 from gap_assets.pipeline.reference_captions import COLUMNS, read_captions
 from gap_assets.warehouse.ledger import commit_whole
 
@@ -31,7 +32,9 @@ def videos(
         before = store.read("SELECT * FROM videos")
         known = {row["path"]: row for row in before.to_dicts()}
         excluded = read_exclusions(Path(sources.excluded))
-        rows = describe_videos(Path(sources.videos), known=known, excluded=excluded)
+        rows = describe_videos(*sources.places, known=known, excluded=excluded, only=sources.only)
+        for sentence in unknown_names(excluded, known=rows["video_id"].to_list()):
+            context.log.warning(f"{sources.excluded}: {sentence}")
         # The others may have got another status meanwhile, by a run that decoded them.
         changed = rows.join(before, on=rows.columns, how="anti", nulls_equal=True)
         commit_whole(
@@ -74,7 +77,7 @@ def reference_captions(
         known = dict(store.read("SELECT path, video_id FROM videos").iter_rows())
         rows = pl.DataFrame(schema=COLUMNS)
         if sources.captions:
-            ids = ids_by_stem(Path(sources.videos), known=known)
+            ids = ids_by_stem(*sources.places, known=known)
             rows = (
                 read_captions(Path(sources.captions))
                 .with_columns(pl.col("video_id").replace(ids))

@@ -52,6 +52,7 @@ def videos(
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
+            "folders": ", ".join(map(str, sources.places)),
             "new partitions": len(new),
             "unreadable": len(unreadable),
             "hours of video": round(float(readable["duration_s"].sum()) / 3600, 3),

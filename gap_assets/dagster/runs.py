@@ -105,7 +105,10 @@ def run_everything(settings: Settings, *, only: Collection[str] = ()) -> bool:
         for first, last in ranges_with(keys, wanted, size=size, without=outdated - wanted):
             execute("per_video", range_tags(first, last))
         status = current_status(settings)
-        if count_pairs(settings) < MIN_PAIRS:
+        pairs = count_pairs(settings)
+        if not pairs:
+            raise RunFailedError("No video could be summarised; `failures` says why of each.")
+        if pairs < MIN_PAIRS:
             return False
         if not status.outdated and (settings.report / "report.html").exists():
             return True

@@ -135,7 +135,8 @@ def describe_videos(
 ) -> pl.DataFrame:
     """The table `videos`: the files that are in the folders now, and those that were known before.
 
-    Files of the same content count once: the one that was known first, or else the first by path.
+    Files of the same content count once: the one that was known first, or else the one of the
+    shortest path.
 
     Args:
         *places: The folders, or single files.
@@ -180,10 +181,11 @@ def describe_videos(
 def _count_once(rows: list[dict[str, Any]], *, known: Rows, excluded: Collection[str]) -> None:
     """Leaves out what another file holds, too; copies of an excluded video stay out with it."""
 
-    def precedence(row: Mapping[str, Any]) -> tuple[bool, bool, str]:
+    def precedence(row: Mapping[str, Any]) -> tuple[bool, bool, int, str]:
         before = known.get(row["path"], {})
         is_old = before.get("content_hash") == row["content_hash"]
-        return row["video_id"] not in excluded, not is_old, row["path"]
+        # The name of a copy is mostly longer, as in "film (1).mp4".
+        return row["video_id"] not in excluded, not is_old, len(row["path"]), row["path"]
 
     first: dict[str, str] = {}
     for row in sorted(rows, key=precedence):

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from gap_assets.cli import app
 from gap_assets.pipeline.status import current_status
-from gap_assets.settings import Settings, remember
+from gap_assets.settings import Settings, default_parameters, remember
 from gap_assets.warehouse.store import Warehouse
 
 
@@ -67,13 +67,14 @@ def test_what_the_launchpad_chose_is_told_before_it_is_made_again(copied):
     from gap_assets.dagster.runs import QUIET, open_instance, range_tags
 
     settings = Settings(data=copied)
-    config = {"resources": {"caption_filter": {"config": {"method": "cluster"}}}}
+    config = {"resources": {"caption_filter": {"config": {"method": "none"}}}}
     with open_instance(settings) as instance:
         job = build_definitions(settings).resolve_job_def("per_video")
         tags = range_tags("world-0001", "world-0003")
         assert job.execute_in_process(QUIET | config, instance=instance, tags=tags).success
     shown = gap("run", "--data", copied, "--dry-run").stdout
-    told = "caption_filter.method was cluster and is now run_length: filtered_captions of 2 videos"
+    today = default_parameters(settings)["caption_filter"].method
+    told = f"caption_filter.method was none and is now {today}: filtered_captions of 2 videos"
     assert told in shown
 
 
@@ -115,6 +116,15 @@ def test_an_excluded_video_is_counted_as_that_and_not_as_failed(copied, world):
     shown = gap("status", "--data", copied).stdout
     assert "excluded.txt: No video is called world-0009; did you mean" in shown
     assert "remark" not in shown
+
+
+def test_a_folder_of_nothing_but_broken_files_does_not_end_well(tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "a.mp4").write_bytes(b"no video")
+    result = gap("run", broken, "--data", tmp_path / "data")
+    assert result.exit_code == 1
+    assert "No video could be summarised; `failures` says why of each." in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -276,13 +276,13 @@ def test_a_new_and_a_broken_video_touch_no_others(made, copy_of_made, tmp_path, 
     (videos / "broken.mp4").write_bytes((videos / "world-0000.mp4").read_bytes()[:2000])
     other = (videos / "world-0001.mp4").read_bytes() + b"\0\0\0\x08free"
     (videos / "another.mp4").write_bytes(other)
-    shutil.copy(videos / "world-0001.mp4", videos / "copy.mp4")
+    shutil.copy(videos / "world-0001.mp4", videos / "world-0001-copy.mp4")
     run_everything(settings)
     warehouse = Warehouse(path=settings.warehouse)
     decoded = "SELECT video_id, run_id FROM materializations WHERE asset = 'frames' ORDER BY ALL"
     before = Warehouse(path=made.warehouse).read(decoded)
     again = warehouse.read(decoded).join(before, on=before.columns, how="anti")
-    assert again["video_id"].to_list() == ["another", "broken", "copy"]
+    assert again["video_id"].to_list() == ["another", "broken", "world-0001-copy"]
     failure = warehouse.read("SELECT video_id, asset, error FROM failures ORDER BY ALL").row(0)
     assert failure[:2] == ("broken", "frames")
     assert failure[2].endswith(".")

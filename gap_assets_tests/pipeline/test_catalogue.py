@@ -195,6 +195,12 @@ def test_a_copy_counts_once_and_follows_what_it_is_a_copy_of(world, tmp_path):
     assert counted() == ["a copy.mp4", *originals[:3], originals[4]]
 
 
+def test_of_new_copies_the_one_of_the_shortest_name_counts(world, tmp_path):
+    for name in ("film (1).mp4", "film.mp4"):
+        shutil.copy(world / "world-0000.mp4", tmp_path / name)
+    assert describe_videos(tmp_path, known={}).filter(status="ok")["video_id"].to_list() == ["film"]
+
+
 def test_only_some_new_videos_are_taken_in(world):
     rows = describe_videos(world, known={}, only=["world-0003", "world-0001"])
     assert rows["video_id"].to_list() == ["world-0001", "world-0003"]

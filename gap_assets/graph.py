@@ -95,7 +95,7 @@ STEPS: dict[str, Step] = {
             *RESAMPLING,
             "statistics.untrained_seeds",
         ),
-        version="3",
+        version="4",
         per_video=False,
     ),
 }

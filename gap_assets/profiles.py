@@ -30,6 +30,8 @@ class Profile:
             one, and the higher it is the fewer of its words are the captions'
             (`benchmarks/summaries.py`).
         known_world: What the models understand, if that is less than everyday videos.
+        trained_on: What the CoCa was trained on, where that is known and tells of its gap.
+        before_captions: The tag that `weights` were made from by training on captions alone.
         familiar_logprob: The mean log-probability per token, in nats, that captions of that world
             stay above.
     """
@@ -43,6 +45,8 @@ class Profile:
     prompt: str | None = None
     repetition_penalty: float = 1.0
     known_world: str | None = None
+    trained_on: str | None = None
+    before_captions: str | None = None
     familiar_logprob: float = 0.0
 
 
@@ -65,12 +69,15 @@ PROFILES: dict[ProfileName, Profile] = {
         frame_short_side=72,
         prompt="{captions}",
         known_world="the drawn shapes of gap_assets.world",
+        trained_on="captions that leave out each detail with a probability of one half where they"
+        " are contrasted with pictures, and whole captions where it learned to write them",
         # The medians of 24 drawn videos are above -0.0002, those of 40 others below -0.006.
         familiar_logprob=-0.003,
     ),
     "hub": Profile(
         coca="coca_ViT-L-14",
         weights="mscoco_finetuned_laion2B-s13B-b90k",
+        before_captions="laion2B-s13B-b90k",
         summarizer="microsoft/phi-1_5",
         chance=0.01,
         returns=False,

@@ -31,7 +31,9 @@ def build_definitions(
     return dg.Definitions(
         assets=_with_source_code(
             [
-                asset.with_attributes(backfill_policy=policy) if asset.partitions_def else asset
+                asset.with_attributes(backfill_policy=policy)
+                if asset.partitions_def == partitions.videos_partitions
+                else asset
                 for asset in all_assets
             ]
         ),

@@ -72,6 +72,7 @@ def read_report_inputs(
             *_warnings(warehouse, profile=profile),
             *(_missing_controls(warehouse) if expects_controls else ()),
         ],
+        profile=profile,
         summaries=[*_summaries(warehouse, corpus.video_ids)],
         filtered=_filtered(warehouse, corpus.video_ids),
     )

@@ -188,6 +188,17 @@ TABLES: dict[str, Table] = {
             "n": ("INTEGER", "Pairs that it was measured on."),
         },
     ),
+    "cause_runs": Table(
+        description="Figures along trainings of small CoCas that differ in one choice.",
+        columns={
+            "condition": ("VARCHAR", "What differs from the baseline, or baseline."),
+            "seed": ("INTEGER", "Of the initial weights and of the order of batches."),
+            "step": ("INTEGER", "Steps that were trained before it was measured."),
+            "metric": ("VARCHAR", "gap, cone_image, cone_text, rmg, knn_excess, recall_at_1 ..."),
+            "value": ("DOUBLE", "Its value on held-out drawn pictures and their captions."),
+        },
+        key=("condition", "seed", "step", "metric"),
+    ),
     "reference_captions": Table(
         description="What people wrote about a video.",
         columns={
@@ -245,19 +256,6 @@ TABLES: dict[str, Table] = {
         },
         key=("key",),
     ),
-}
-
-# What turns the tables of an older version into those of the next; rows that are there get nulls.
-# A table of embeddings may not be there yet.
-UPGRADES: dict[int, tuple[str, ...]] = {
-    1: (
-        "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS ended BOOLEAN",
-        "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS unsupported DOUBLE",
-        "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS fallback VARCHAR",
-        "ALTER TABLE IF EXISTS text_embeddings ADD COLUMN IF NOT EXISTS cosine_to_captions DOUBLE",
-    ),
-    # New tables are made by themselves.
-    2: ("ALTER TABLE filtered_captions ADD COLUMN IF NOT EXISTS frames INTEGER[]",),
 }
 
 

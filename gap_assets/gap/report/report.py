@@ -19,6 +19,7 @@ from gap_assets.gap.metrics.pairwise import compare_all
 from gap_assets.gap.metrics.spectra import shapes
 from gap_assets.gap.pairs import Pairs, check_pairs
 from gap_assets.gap.projections import ProjectionModel
+from gap_assets.gap.report import causes
 from gap_assets.gap.report.pages import data_uri, render_page, words
 from gap_assets.gap.report.verdict import (
     Numbers,
@@ -29,6 +30,7 @@ from gap_assets.gap.report.verdict import (
     with_interval,
 )
 from gap_assets.gap.summaries import MarkedSummary, section
+from gap_assets.profiles import Profile
 
 GALLERY = 3
 
@@ -48,6 +50,7 @@ class ReportInputs:
         texts: Text source to video to its text, for the gallery.
         thumbnail: A video's picture as JPEG, or None.
         warnings: What a reader must know first (such as a network that does not know these videos).
+        profile: That the network belongs to; None for another one.
         summaries: The language model's, with how far they can be trusted; the section is left out
             without any.
         filtered: What the caption filter kept; the section is left out without it.
@@ -63,6 +66,7 @@ class ReportInputs:
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     thumbnail: Callable[[str], bytes | None] = lambda _: None
     warnings: Sequence[str] = ()
+    profile: Profile | None = None
     summaries: Sequence[MarkedSummary] = ()
     filtered: FilteredCaptions | None = None
 
@@ -123,6 +127,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         seeds=len(numbers.untrained("centroid_gap")),
         untrained_n=numbers.untrained_pairs(),
         exhibits=exhibits(given),
+        causes=causes.section(numbers.value("centroid_gap_debiased"), inputs.profile),
         gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
         filtered=filter_section(inputs.filtered),
         summaries=section(inputs.summaries),

@@ -1,6 +1,7 @@
-"""Train the embedded models: `python -m gap_assets.world.training coca|summarizer`.
+"""Train the embedded models: `python -m gap_assets.world.training coca|summarizer|causes`.
 
-Each writes a complete model folder: configuration, weights, vocabulary, card and checksums.
+`coca` and `summarizer` each write a complete model folder: configuration, weights, vocabulary, card
+and checksums. `causes` trains many small CoCas that differ in one choice, for their gap alone.
 """
 
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Annotated
 import typer
 
 from gap_assets.profiles import MODELS
-from gap_assets.world.training.corpus import TrainingCorpus, render_films
+from gap_assets.world.training.corpus import CORPUS_SEED, PAIRS_SEED, TrainingCorpus, render_films
 from gap_assets.world.training.evaluate import coca_figures, read_samples, summarizer_figures
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
-CORPUS_SEED, PAIRS_SEED, FIGURES_SEED = 0, 1, 2  # of films: to train on, to observe, for the card
+FIGURES_SEED = 2  # of the films for the card
 OBSERVED = (0, 25, 50, 100, 200, 300, 400, 500, 600, 800, 1000, *range(2000, 100_000, 1000))
 
 Out = Annotated[Path, typer.Option(help="The model folder to write.")]
@@ -44,6 +45,7 @@ def coca(
     from gap_assets.coca.model import load_coca
     from gap_assets.world.training import cards
     from gap_assets.world.training import coca as coca_training
+    from gap_assets.world.training.batches import BATCH, SUMMARIES
 
     corpus = render_films(films=films, seed=CORPUS_SEED, split="train", cache=work / "corpus.npz")
     pairs = render_films(films=250, seed=PAIRS_SEED, split="held-out", cache=work / "pairs.npz")
@@ -68,6 +70,8 @@ def coca(
         cards.COCA,
         recipe=coca_training,
         figures=figures,
+        BATCH=BATCH,
+        SUMMARIES=SUMMARIES,
         films=films,
         steps=steps,
         omission=omission,
@@ -112,6 +116,34 @@ def summarizer(
         words=len(world_words()),
         seed=FIGURES_SEED,
     )
+
+
+@app.command()
+def causes(
+    out: Annotated[Path, typer.Option(help="Results, one file a cell; what is there is kept.")],
+    *,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes, of one thread each.")] = 1,
+    device: Device = "cpu",
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Whole lives of networks, 900 steps of 128.")
+    ] = False,
+) -> None:
+    """Train the grid: a baseline and what differs from it in one choice, over seeds."""
+    from gap_assets.world.training.dials import WHOLE_LIVES, Recipe
+    from gap_assets.world.training.grid import run_grid
+
+    run_grid(out, jobs=jobs, device=device, base=WHOLE_LIVES if from_scratch else Recipe())
+
+
+@app.command()
+def ship_causes(
+    out: Annotated[Path, typer.Option(help="The folder that `causes` wrote.")],
+) -> None:
+    """Write the grid's finished cells into the package, for the report."""
+    from gap_assets.world.training.ship import ship
+
+    missing = ship(out)
+    typer.echo(f"Missing: {', '.join(missing) or 'none'}.")
 
 
 def write_calibration(pairs: TrainingCorpus, folder: Path, *, count: int = 60) -> None:

@@ -6,7 +6,8 @@ It is torch code through and through; nothing that serves captions imports it.
 import json
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,19 @@ from safetensors.torch import save_file
 from torch import nn  # noqa: TID253
 from torch.nn import functional as F  # noqa: N812, TID253
 
-from gap_assets.world.training.corpus import IMAGE_SIZE, TrainingCorpus
+from gap_assets.coca.decoder import CaptionDecoder
+from gap_assets.coca.settings import DecodeSettings
+from gap_assets.world.training.batches import (
+    CONTEXT,
+    Batches,
+    token_ids,
+    tokenizer,
+)
+from gap_assets.world.training.corpus import IMAGE_SIZE, Pixels, TrainingCorpus
 from gap_assets.world.training.loop import train
-from gap_assets.world.training.omission import leave_out
 from gap_assets.world.training.vocabulary import world_words, write_pruned_bpe
 
-WIDTH, HEAD_WIDTH, CONTEXT = 96, 32, 25
-BATCH, SUMMARIES = 128, 32  # frames and films of one step
+WIDTH, HEAD_WIDTH = 96, 32
 CAPTION_WEIGHT, SUMMARY_WEIGHT = 2.0, 0.5
 PEAK_RATE, WARM_UP, WEIGHT_DECAY = 2e-3, 300, 0.05
 MEAN, STD = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
@@ -37,7 +44,7 @@ def write_skeleton(folder: Path) -> None:
     write_pruned_bpe(world_words(), folder / "bpe.txt.gz")
     text = {
         "context_length": CONTEXT,
-        "vocab_size": _tokenizer(folder).vocab_size,
+        "vocab_size": tokenizer(folder).vocab_size,
         "width": WIDTH,
         "heads": WIDTH // HEAD_WIDTH,
         "layers": 2,
@@ -62,17 +69,9 @@ def write_skeleton(folder: Path) -> None:
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def _tokenizer(folder: Path) -> open_clip.SimpleTokenizer:
-    return open_clip.SimpleTokenizer(bpe_path=str(folder / "bpe.txt.gz"), context_length=CONTEXT)
-
-
-def _tokens(texts: npt.NDArray[np.str_], folder: Path) -> npt.NDArray[np.int64]:
-    """Token ids (n, CONTEXT) int64, each different text encoded once."""
-    different, inverse = np.unique(texts, return_inverse=True)
-    return np.asarray(_tokenizer(folder)(different.tolist()).numpy()[inverse])
-
-
-def new_model(folder: Path, *, seed: int, temperature: float, learned: bool) -> CoCa:
+def new_model(
+    folder: Path, *, seed: int, temperature: float, learned: bool, alike: bool = False
+) -> CoCa:
     """An untrained CoCa of the folder's configuration, the same for the same seed.
 
     Args:
@@ -80,6 +79,8 @@ def new_model(folder: Path, *, seed: int, temperature: float, learned: bool) -> 
         seed: Seed of every initial weight.
         temperature: Of the contrastive softmax, where it starts or stays.
         learned: Whether the temperature is trained.
+        alike: Whether the text tower starts as a copy of the image tower, in every part that both
+            have: class token, blocks, last norm and projection.
     """
     torch.manual_seed(seed)
     config = json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]
@@ -89,7 +90,20 @@ def new_model(folder: Path, *, seed: int, temperature: float, learned: bool) -> 
     with torch.no_grad():
         model.visual.positional_embedding[1:] = _grid_positions(*model.visual.grid_size)
     model.logit_scale.requires_grad_(learned)
+    if alike:
+        _start_alike(model)
     return model
+
+
+@torch.no_grad()
+def _start_alike(model: CoCa) -> None:
+    image, text = model.visual, model.text
+    text.cls_emb.copy_(image.class_embedding)
+    text.text_projection.copy_(image.proj)
+    text.ln_final.load_state_dict(image.ln_post.state_dict())
+    # Of the image tower's three blocks, the first two.
+    for own, other in zip(text.transformer.resblocks, image.transformer.resblocks, strict=False):
+        own.load_state_dict(other.state_dict())
 
 
 def _grid_positions(rows: int, columns: int) -> torch.Tensor:
@@ -133,6 +147,8 @@ def objective(
         captions: (BATCH, CONTEXT) token ids of whole captions.
         told: (BATCH + SUMMARIES, CONTEXT) token ids of what frames, then films are contrasted with.
         membership: (SUMMARIES, BATCH), row k averages the frames of film k.
+
+    A batch of another size than BATCH has films in the same proportion.
     """
     with torch.autocast(images.device.type, torch.bfloat16):
         out = model(_normalised(images), captions)
@@ -148,49 +164,8 @@ def objective(
     return {"contrast": contrast, "caption": caption, "summary": summary}
 
 
-class Batches:
-    """Batches by step number: no state, so a resumed training sees what the first would have.
-
-    Args:
-        corpus: Frames with their texts.
-        folder: Of the vocabulary.
-        omission: Probability with which a contrasted text leaves out one of its details.
-        seed: Of the order, and of what is left out.
-        device: Where the batches go.
-    """
-
-    def __init__(
-        self, corpus: TrainingCorpus, folder: Path, *, omission: float, seed: int, device: str
-    ) -> None:
-        self.corpus = corpus
-        self.captions = _tokens(corpus.captions, folder)
-        self.mirrored = _tokens(corpus.mirrored, folder)
-        self.starts = np.searchsorted(corpus.films, np.arange(len(corpus.summaries) + 1))
-        self.tokenize = _tokenizer(folder)
-        self.omission, self.seed, self.device = omission, seed, device
-
-    def __call__(self, step: int) -> tuple[torch.Tensor, ...]:
-        """The arguments of `objective`, after the model, for one step."""
-        rng = np.random.default_rng([self.seed, step])
-        films = rng.choice(len(self.corpus.summaries), BATCH, replace=False)
-        spans = [np.arange(self.starts[f], self.starts[f + 1]) for f in films]
-        rows = np.concatenate(spans)[:BATCH]
-        owner = np.repeat(np.arange(BATCH), [len(s) for s in spans])[:BATCH]
-        # Films that lend their summary are shown as they are; the rest of the batch is mirrored.
-        flip = owner >= SUMMARIES
-        images = self.corpus.images[rows]
-        images[flip] = images[flip, :, ::-1]
-        captions = np.where(flip[:, None], self.mirrored[rows], self.captions[rows])
-        whole = np.where(flip, self.corpus.mirrored[rows], self.corpus.captions[rows]).tolist()
-        whole += self.corpus.summaries[films[:SUMMARIES]].tolist()
-        told = [leave_out(text, probability=self.omission, rng=rng) for text in whole]
-        member = (np.arange(SUMMARIES)[:, None] == owner).astype(np.float32)
-        arrays = map(torch.from_numpy, (images, captions))
-        tensors = (*arrays, self.tokenize(told), torch.from_numpy(member))
-        return tuple(tensor.to(self.device) for tensor in tensors)
-
-
-def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
+def new_optimizer(model: nn.Module) -> torch.optim.Optimizer:
+    """AdamW at the peak rate; biases, norms and single numbers do not decay."""
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
@@ -200,17 +175,43 @@ def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
 
 
 @torch.no_grad()
-def keep_pairs(model: CoCa, pairs: TrainingCorpus, *, step: int, folder: Path, work: Path) -> None:
-    """Write unit embeddings (n, D) float32 of frames and of their captions to `pairs-STEP.npz`."""
+def embed_pairs(
+    model: CoCa, pairs: TrainingCorpus, *, folder: Path
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Unit embeddings (n, D) float32 of frames, and of their whole captions."""
     device = model.logit_scale.device
     frames = model.encode_image(_normalised(torch.from_numpy(pairs.images).to(device)))
-    texts = model.encode_text(torch.from_numpy(_tokens(pairs.captions, folder)).to(device))
-    np.savez(
-        work / f"pairs-{step:06d}.npz",
-        frames=frames.float().cpu().numpy(),
-        texts=texts.float().cpu().numpy(),
-        temperature=1 / model.logit_scale.exp().item(),
+    texts = model.encode_text(torch.from_numpy(token_ids(pairs.captions, folder)).to(device))
+    return frames.float().cpu().numpy(), texts.float().cpu().numpy()
+
+
+def keep_pairs(model: CoCa, pairs: TrainingCorpus, *, step: int, folder: Path, work: Path) -> None:
+    """Write the embeddings of `embed_pairs` to `pairs-STEP.npz`."""
+    frames, texts = embed_pairs(model, pairs, folder=folder)
+    temperature = 1 / model.logit_scale.exp().item()
+    np.savez(work / f"pairs-{step:06d}.npz", frames=frames, texts=texts, temperature=temperature)
+
+
+@torch.no_grad()
+def caption_greedily(model: CoCa, images: Pixels, *, folder: Path) -> list[str]:
+    """Captions of pictures (n, 64, 64, 3) uint8, decoded as production decodes them."""
+    words = tokenizer(folder)
+    decoder = CaptionDecoder(
+        model,
+        start=words.sot_token_id,
+        end=words.eot_token_id,
+        settings=DecodeSettings(),
     )
+    pixels = torch.from_numpy(images).to(model.logit_scale.device)
+    _, image_tokens = model.visual(_normalised(pixels))
+    found = decoder.decode(image_tokens)
+    return [" ".join(words.decode(caption.tokens).split()) for caption in found]
+
+
+@cache
+def compiled_objective() -> Callable[..., dict[str, torch.Tensor]]:
+    """`objective`, a third faster on a CPU where there is the compiler that torch.compile needs."""
+    return torch.compile(objective, dynamic=False) if shutil.which("g++") else objective
 
 
 def train_coca(
@@ -246,15 +247,14 @@ def train_coca(
     work.mkdir(parents=True, exist_ok=True)
     model = new_model(folder, seed=seed, temperature=temperature, learned=learned).to(device)
     batches = Batches(corpus, folder, omission=omission, seed=seed, device=device)
-    # A third faster on a CPU, where there is the compiler that torch.compile needs.
-    compiled = torch.compile(objective, dynamic=False) if shutil.which("g++") else objective
+    compiled = compiled_objective()
 
     def losses(step: int) -> dict[str, torch.Tensor]:
         if step in observe:
             keep_pairs(model, pairs, step=step, folder=folder, work=work)
         return compiled(model, *batches(step))
 
-    train(model, _optimizer(model), losses, work=work, steps=steps, warm_up=WARM_UP)
+    train(model, new_optimizer(model), losses, work=work, steps=steps, warm_up=WARM_UP)
     keep_pairs(model, pairs, step=steps, folder=folder, work=work)
     weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     save_file(weights, folder / "open_clip_model.safetensors")

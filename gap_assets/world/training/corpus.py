@@ -24,6 +24,7 @@ from gap_assets.world.stories import Split, draw_film
 IMAGE_SIZE = 64  # the small CoCa's input, pixels
 FRAMES_PER_FILM = 3
 CHUNK = 250  # films per task of the process pool
+CORPUS_SEED, PAIRS_SEED = 0, 1  # of the films to train on, and of those to observe
 
 Pixels = npt.NDArray[np.uint8]
 T = TypeVar("T")

@@ -121,8 +121,8 @@ def coca_figures(coca: Coca, readings: Sequence[Reading], *, seed: int) -> Figur
     return {
         "frame_caption_exact": float(right.mean()),
         "two_object_exact": float(right[two].mean()),
-        "image_text_r1": _recall(np.stack([v for _, v in pairs]), captions),
-        "video_summary_r1": _recall(videos, summaries),
+        "image_text_r1": recall(np.stack([v for _, v in pairs]), captions),
+        "video_summary_r1": recall(videos, summaries),
         **gap_figures(videos, summaries),
         "frames": len(right),
         "two_object_frames": int(two.sum()),
@@ -193,7 +193,7 @@ def _exact(
     return float(np.mean([a.text == r.summary for a, r in zip(told, readings, strict=True)]))
 
 
-def _recall(queries: Vectors, answers: Vectors) -> float:
+def recall(queries: Vectors, answers: Vectors) -> float:
     """Share of queries whose nearest answer by dot product is their own."""
     return float(np.mean((queries @ answers.T).argmax(axis=1) == np.arange(len(queries))))
 

@@ -37,13 +37,8 @@ def train(
     totals: Counter[str] = Counter()
     for step in track(range(first, steps), description="Training"):
         rate = optimizer.defaults["lr"] * learning_rate_factor(step, steps, warm_up=warm_up)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         parts = losses(step)
-        optimizer.zero_grad()
-        torch.autograd.backward(torch.stack(tuple(parts.values())).sum())
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        update(model, optimizer, parts, rate=rate)
         totals.update({name: part.item() for name, part in parts.items()})
         if (step + 1) % LOG_EVERY == 0:
             means = {name: total / LOG_EVERY for name, total in totals.items()}
@@ -53,6 +48,22 @@ def train(
             totals.clear()
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
             save_checkpoint(checkpoint, model, optimizer, step + 1)
+
+
+def update(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    parts: Mapping[str, torch.Tensor],
+    *,
+    rate: float,
+) -> None:
+    """One step down the sum of the loss's parts, with its gradient clipped to length 1."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad()
+    torch.autograd.backward(torch.stack(tuple(parts.values())).sum())
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
 
 
 def learning_rate_factor(step: int, steps: int, *, warm_up: int) -> float:

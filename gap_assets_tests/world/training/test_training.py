@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 
 from gap_assets.files import write_checksums
+from gap_assets.world.training import cards, loop, summarizer
 from gap_assets.world.training import coca as coca_training
-from gap_assets.world.training import loop, summarizer
 from gap_assets.world.training.__main__ import write_calibration
+from gap_assets.world.training.batches import BATCH, CONTEXT, SUMMARIES, Batches
 from gap_assets.world.training.corpus import render_films
 from gap_assets.world.training.loop import learning_rate_factor, save_checkpoint
 from gap_assets.world.training.vocabulary import world_words, write_pruned_bpe
@@ -48,13 +49,13 @@ def test_batches_mirror_pictures_and_captions_together_and_depend_on_the_step_al
     corpus, tmp_path
 ):
     coca_training.write_skeleton(tmp_path)
-    batches = coca_training.Batches(corpus, tmp_path, omission=0.5, seed=0, device="cpu")
+    batches = Batches(corpus, tmp_path, omission=0.5, seed=0, device="cpu")
     images, captions, told, membership = batches(7)
     assert all(torch.equal(a, b) for a, b in zip(batches(7), batches(7), strict=True))
     assert not torch.equal(images, batches(8)[0])
-    assert images.shape == (coca_training.BATCH, 64, 64, 3)
-    assert captions.shape == (coca_training.BATCH, coca_training.CONTEXT)
-    assert told.shape == (coca_training.BATCH + coca_training.SUMMARIES, coca_training.CONTEXT)
+    assert images.shape == (BATCH, 64, 64, 3)
+    assert captions.shape == (BATCH, CONTEXT)
+    assert told.shape == (BATCH + SUMMARIES, CONTEXT)
     assert membership.sum(dim=1).min() >= 1  # every summary has a frame
     texts = {tuple(row): k for k, row in enumerate(batches.captions.tolist())}
     mirror = {tuple(row): k for k, row in enumerate(batches.mirrored.tolist())}
@@ -88,6 +89,19 @@ def test_the_initial_model_is_finite_and_the_same_for_a_seed(tmp_path):
     assert not torch.equal(
         one["text_decoder.text_projection"], other["text_decoder.text_projection"]
     )
+
+
+def test_a_card_names_the_recipe(tmp_path):
+    sizes = {"BATCH": BATCH, "SUMMARIES": SUMMARIES, "films": 9, "steps": 7, "seed": 2}
+    choices = {"omission": 0.5, "temperature": "0.01, and frozen"}
+    figures = {"frame_caption_exact": 0.97}
+    cards.write_card(
+        tmp_path, cards.COCA, recipe=coca_training, figures=figures, **sizes, **choices
+    )
+    card = (tmp_path / "README.md").read_text()
+    assert f"7 steps of {BATCH} frames" in card
+    assert f"of {SUMMARIES} films, each the mean" in card
+    assert "| frame_caption_exact | 97.0% |" in card
 
 
 @pytest.mark.slow

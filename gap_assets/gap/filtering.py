@@ -40,8 +40,8 @@ def filter_section(filtered: FilteredCaptions | None) -> dict[str, Any] | None:
         return None
     return {
         "sentence": (
-            f"Of {filtered.captions:,} captions {filtered.kept:,} are kept, one of those that say"
-            f" the same. So it is in {filtered.video_id}:"
+            f"Of {filtered.captions:,} captions {filtered.kept:,} are kept: of those that say the"
+            f" same, one. The frames of {filtered.video_id} show how:"
         ),
         "lines": [
             (f"{frame.seconds:.1f} s", frame.caption, _what_became(frame))

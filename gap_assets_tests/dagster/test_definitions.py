@@ -112,6 +112,7 @@ def test_nothing_warns_while_the_code_location_loads(settings):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     ours = [line for line in done.stderr.splitlines() if "gap_assets" in line]
     assert ours == []
+    assert "BetaWarning" not in done.stderr
 
 
 def test_per_video_assets_share_partitions_and_policy(of_videos):

@@ -70,7 +70,6 @@ def cause_asset(asset: str, *, kinds: set[str], **more: Any) -> Decorator:
     TABLE,
     kinds={"pytorch"},
     partitions_def=condition_and_seed,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
     pool=GPU_POOL,
     op_tags=needs(gpu=True),
 )

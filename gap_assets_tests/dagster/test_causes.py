@@ -58,7 +58,7 @@ def test_the_figure_without_any_training_says_what_to_do(settings):
 def test_a_backfill_trains_one_cell_a_run_on_the_gpu_pool_and_no_job_includes_it(settings):
     definitions = build_definitions(settings)
     node = definitions.resolve_asset_graph().get(dg.AssetKey("cause_runs"))
-    assert node.backfill_policy.max_partitions_per_run == 1
+    assert node.backfill_policy is None  # one run for each training
     assert node.pools == {"gpu"}
     keys = node.partitions_def.get_partition_keys()
     assert len(keys) == 3 * len(CONDITIONS)

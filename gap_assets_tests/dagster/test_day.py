@@ -15,6 +15,7 @@ import pytest
 from gap_assets.warehouse.snapshot import snapshot_path
 from gap_assets_tests.dagster.test_service import ARGUMENTS, CHROMIUM, Server, make_everything
 
+EMPTY_BOX = b"\0\0\0\x08free"
 HELD_S = 90  # long enough for a run to start and to wait
 FPS_4 = {"resources": {"sampling": {"config": {"sampling": {"frames_per_second": {"rate": 4.0}}}}}}
 QUESTIONS = [  # What is asked of the copy in plain DuckDB, and the answer.
@@ -80,7 +81,8 @@ def test_a_day(server, look, tmp_path):
     videos, warehouse = server.settings.videos, server.settings.warehouse
 
     # New files come, one of them broken; a notebook keeps the warehouse open meanwhile.
-    shutil.copy(videos / "world-0003.mp4", videos / "another.mp4")
+    # An empty box at its end makes a copy another file: copies are left out.
+    (videos / "another.mp4").write_bytes((videos / "world-0003.mp4").read_bytes() + EMPTY_BOX)
     (videos / "broken.mp4").write_bytes(b"no video at all")
     server.launch("catalogue")
     notebook = duckdb.connect(warehouse, read_only=True)

@@ -74,7 +74,8 @@ def test_a_broken_video_is_a_failed_partition_of_every_asset_until_it_is_replace
     told = "\n".join(entry.message for entry in instance.all_logs(failed.run_id))
     assert "broken: broken.mp4 is not a readable video" in told
 
-    shutil.copy(f"{settings.videos}/world-0000.mp4", f"{settings.videos}/broken.mp4")
+    whole = (settings.videos / "world-0000.mp4").read_bytes()
+    (settings.videos / "broken.mp4").write_bytes(whole + b"\0\0\0\x08free")  # not a mere copy
     run(instance, settings, "catalogue")
     run(instance, settings, "per_video", "broken", "broken")
     for asset in PER_VIDEO:

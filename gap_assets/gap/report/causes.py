@@ -6,8 +6,10 @@ Every sentence is made of the grid's numbers; what they do not show is not said.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from gap_assets.gap.causes import Grid, differences, shipped_grid, trend_p
-from gap_assets.gap.report.verdict import LEVEL, mean_and_spread, number
+from gap_assets.gap.report.verdict import LEVEL, number
 from gap_assets.profiles import Profile
 
 OMISSION, LAST_STAGE = "captions leave out", "last stage, new captions"
@@ -44,6 +46,12 @@ def section(gap: float, profile: Profile | None, *, grid: Grid | None = None) ->
     }
 
 
+def spread(values: Sequence[float]) -> str:
+    """`0.731 ± 0.004`: mean and standard deviation over seeds."""
+    own = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+    return number(float(np.mean(values)), 3) + own if values else ""
+
+
 def _seeds(grid: Grid) -> int:
     """The seeds that each condition of the two dials has at least."""
     conditions = [name for dial in (OMISSION, LAST_STAGE) for name in grid.trained(dial)]
@@ -53,13 +61,13 @@ def _seeds(grid: Grid) -> int:
 def _shown(grid: Grid) -> Iterator[str]:
     conditions = grid.trained(OMISSION)
     ends = ", ".join(
-        f"{mean_and_spread(list(grid.ends(name, 'gap').values()))} at {label}"
+        f"{spread(list(grid.ends(name, 'gap').values()))} at {label}"
         for name, label in conditions.items()
     )
     if ends:
         steps = grid.recipe["steps"]
         trained = {
-            "embedded": f"The embedded CoCa was trained on for {steps} steps",
+            "embedded": f"The embedded CoCa was trained {steps} steps further",
             "scratch": f"Small CoCas were trained for {steps} steps",
         }[grid.recipe["start"]]
         yield (
@@ -80,8 +88,9 @@ def _concluded(grid: Grid, gap: float) -> Iterator[str]:
         yield "What may be concluded: nothing on captions that leave things out; seeds disagree."
     yield (
         f"What may not: that the gap of {number(gap, 2)} here has the same cause, or how much these"
-        " captions leave out. Length of training, temperature and the last stage move a gap as"
-        " well, and production networks are far larger; the line is there for the scale alone."
+        " captions leave out. Other choices, such as the temperature, move a gap as well,"
+        " production networks are far larger, and the seeds vary one small network's batches only;"
+        " the line is there for the scale alone."
     )
 
 
@@ -114,7 +123,7 @@ def prediction(grid: Grid, *, before: str, after: str) -> str:
             f"{made} The grid's seeds do not agree on what that does to gap and retrieval, so it"
             " predicts nothing here; the commands measure it."
         )
-    gaps, recalls = (mean_and_spread(list(changes)) for changes in found)
+    gaps, recalls = (spread(list(changes)) for changes in found)
     return (
         f"{made} In the grid, a last stage of {grid.recipe['last_steps']} steps on new captions"
         f" alone changes the gap by {gaps} and recall at 1 by {recalls} against one that keeps the"
@@ -132,5 +141,5 @@ def table(grid: Grid, *, metrics: Sequence[str]) -> list[list[str]]:
         for condition, label in grid.trained(dial).items():
             ends = [list(grid.ends(condition, metric).values()) for metric in metrics]
             seeds = str(len(ends[0]))
-            rows.append([dial, label, seeds, *(mean_and_spread(values) for values in ends)])
+            rows.append([dial, label, seeds, *(spread(values) for values in ends)])
     return rows

@@ -32,7 +32,7 @@ def grid(*, flipped=False, widening=0.2):
 def test_the_ends_are_named_with_their_spread_and_what_they_do_not_show():
     made = section(0.42, None, grid=grid())
     text = " ".join(made["sentences"])
-    assert "0.31 ± 0.01 at 0, 0.51 ± 0.01 at 0.25" in text
+    assert "0.310 ± 0.010 at 0, 0.510 ± 0.010 at 0.25" in text
     assert "is enough to move the gap" in text
     assert "What may not: that the gap of 0.42 here has the same cause" in text
     assert "at least 3 seeds" in made["exhibit"]["caption"]
@@ -55,8 +55,8 @@ def test_the_embedded_network_says_what_it_was_trained_on():
 def test_hub_weights_carry_a_prediction_and_the_command_that_tests_it():
     made = section(0.8, PROFILES["hub"], grid=grid())
     assert "has a larger gap and a lower recall at 1 than laion2B-s13B-b90k" in made["prediction"]
-    assert "0.20 ± 0.00" in made["prediction"]
-    assert "−0.70" in made["prediction"]
+    assert "0.200 ± 0.000" in made["prediction"]
+    assert "−0.700 ± 0.000" in made["prediction"]
     assert "one of 4 cases" in made["prediction"]
     first, second, third = made["test"].splitlines()
     assert "--weights laion2B-s13B-b90k --caption-weights mscoco_finetuned" in first
@@ -85,7 +85,7 @@ def test_a_prediction_that_a_seed_contradicts_is_not_made():
 
 def test_a_table_has_a_line_for_each_trained_condition_of_a_dial():
     lines = table(grid(), metrics=["gap", "recall_at_1"])
-    assert ["captions leave out", "0", "3", "0.31 ± 0.01", "0.90 ± 0.00"] in lines
+    assert ["captions leave out", "0", "3", "0.310 ± 0.010", "0.900 ± 0.000"] in lines
     assert [line[0] for line in lines].count("last stage, new captions") == 2
     assert not any(line[1] == "alike" for line in lines)
 

@@ -34,8 +34,6 @@ def dial_figure(grid: Grid, dial: str, *, metric: str = "gap", here: float | Non
         axes.axhline(here, color=style.VIDEO, lw=1.4, ls="--", label="this corpus", zorder=1)
     axes.set(xlabel="training step", ylabel=NAMES[metric])
     axes.set_title(dial, fontsize=10, color=style.MUTED)
-    if metric == "gap":
-        axes.set_ylim(0, None)
     style.legend_above(figure, axes, ncols=3)
     return figure
 
@@ -62,7 +60,6 @@ def overview(grid: Grid) -> Figure:
     for dial, (above, below) in zip(dials, panels.T, strict=True):
         for axes, metric in ((above, "gap"), (below, "recall_at_1")):
             draw_dial(style.plain(axes), grid, dial, metric=metric)
-            axes.set_ylim(0, None)
         above.set_title(dial, fontsize=10)
         above.legend(frameon=False, fontsize=8)
         below.set_xlabel("training step")

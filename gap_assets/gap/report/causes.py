@@ -14,9 +14,14 @@ from gap_assets.profiles import Profile
 
 OMISSION, LAST_STAGE = "captions leave out", "last stage, new captions"
 BOTH, ALONE = "last-stage-new-both", "last-stage-new-captions"
+# Both write the captions with the same weights, so the texts are the same.
 TEST = """\
-gap run VIDEOS --models hub --weights {before} --caption-weights {after} --data data/before
-gap run VIDEOS --models hub --weights {after} --caption-weights {after} --data data/after
+gap run VIDEOS --models hub --data data/before \\
+  --weights {before} \\
+  --caption-weights {after}
+gap run VIDEOS --models hub --data data/after \\
+  --weights {after} \\
+  --caption-weights {after}
 gap report --compare data/before data/after --data data"""
 
 

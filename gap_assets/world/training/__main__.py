@@ -139,10 +139,12 @@ def causes(
 def ship_causes(
     out: Annotated[Path, typer.Option(help="The folder that `causes` wrote.")],
 ) -> None:
-    """Write the grid's finished cells into the package, for the report."""
-    from gap_assets.world.training.ship import ship
+    """Write the grid's finished cells into the package, for the report; print where they end."""
+    from gap_assets.gap.causes import SHIPPED, read_grid
+    from gap_assets.world.training.ship import in_markdown, ship
 
     missing = ship(out)
+    typer.echo(in_markdown(read_grid(SHIPPED)))
     typer.echo(f"Missing: {', '.join(missing) or 'none'}.")
 
 

@@ -29,6 +29,11 @@ def grid(*, flipped=False, widening=0.2):
     return replace(shipped_grid(), rows=rows)
 
 
+def commands(made):
+    """The lines of the prediction's test, as a shell joins them."""
+    return [" ".join(line.split()) for line in made["test"].replace("\\\n", "").splitlines()]
+
+
 def test_the_ends_are_named_with_their_spread_and_what_they_do_not_show():
     made = section(0.42, None, grid=grid())
     text = " ".join(made["sentences"])
@@ -58,7 +63,7 @@ def test_hub_weights_carry_a_prediction_and_the_command_that_tests_it():
     assert "0.200 ± 0.000" in made["prediction"]
     assert "−0.700 ± 0.000" in made["prediction"]
     assert "one of 4 cases" in made["prediction"]
-    first, second, third = made["test"].splitlines()
+    first, second, third = commands(made)
     assert "--weights laion2B-s13B-b90k --caption-weights mscoco_finetuned" in first
     assert second.count("mscoco_finetuned_laion2B-s13B-b90k") == 2
     assert third.startswith("gap report --compare data/before data/after")
@@ -70,7 +75,7 @@ def test_the_test_of_the_prediction_is_made_of_options_that_exist():
     from gap_assets.cli import app
 
     made = section(0.8, PROFILES["hub"], grid=grid())
-    for line in made["test"].splitlines():
+    for line in commands(made):
         command = line.split()[1]
         shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
         for option in (word for word in line.split() if word.startswith("--")):

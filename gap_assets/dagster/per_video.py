@@ -133,6 +133,18 @@ def _materialize(
     tally.finish(warehouse, [video for group in groups.values() for video in group])
     if tally.done:
         context.log.info(tally.summary())
+    yield from _results(context, plans, tally, videos=videos, warehouse=warehouse)
+
+
+def _results(
+    context: dg.AssetExecutionContext,
+    plans: Mapping[str, Plan],
+    tally: Tally,
+    *,
+    videos: list[str],
+    warehouse: Warehouse,
+) -> VideoEvents:
+    """Says of each asset what the run did, and of each partition what became of it."""
     failed: dict[str, dict[str, str]] = {}
     for asset, asset_plan in plans.items():
         current = asset_plan.current

@@ -46,17 +46,7 @@ def add_partition_facts(
     Returns:
         Of each video that has no result, the reason.
     """
-    rows = warehouse.read(
-        "SELECT video_id, coalesce(n_rows, 0) AS n_rows, seconds, f.error, n_rows IS NULL"
-        " OR n_rows = 0 AND video_id IN (SELECT video_id FROM failures) AS nothing,"
-        " v.video_id IS NULL AS unknown, v.error AS listed FROM given"
-        " LEFT JOIN (FROM materializations WHERE asset = ?) USING (video_id)"
-        " LEFT JOIN (FROM failures WHERE asset = ?) f USING (video_id)"
-        " LEFT JOIN (SELECT video_id, error FROM videos) v USING (video_id)",
-        asset,
-        asset,
-        videos=videos,
-    )
+    rows = _results(asset, videos, warehouse=warehouse)
     facts = facts_of_partitions(asset, videos, warehouse=warehouse)
     made_with = in_words(choices_in(context, asset))
     shown: dict[str, dict[str, Any]] = {}
@@ -77,6 +67,21 @@ def add_partition_facts(
         }
     _add_metadata(context, dg.AssetKey(asset), shown)
     return failed
+
+
+def _results(asset: str, videos: list[str], *, warehouse: Warehouse) -> pl.DataFrame:
+    """What the ledger, the failures and the catalogue say of each video."""
+    return warehouse.read(
+        "SELECT video_id, coalesce(n_rows, 0) AS n_rows, seconds, f.error, n_rows IS NULL"
+        " OR n_rows = 0 AND video_id IN (SELECT video_id FROM failures) AS nothing,"
+        " v.video_id IS NULL AS unknown, v.error AS listed FROM given"
+        " LEFT JOIN (FROM materializations WHERE asset = ?) USING (video_id)"
+        " LEFT JOIN (FROM failures WHERE asset = ?) f USING (video_id)"
+        " LEFT JOIN (SELECT video_id, error FROM videos) v USING (video_id)",
+        asset,
+        asset,
+        videos=videos,
+    )
 
 
 def _shown(value: Any) -> Any:

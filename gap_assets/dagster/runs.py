@@ -6,7 +6,8 @@ partitions, visible in the UI afterwards. What runs in them is defined in
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
@@ -78,24 +79,7 @@ def run_everything(settings: Settings, *, only: Collection[str] = ()) -> bool:
     """
     definitions = build_definitions(settings)
     with disk_full_as_one_sentence(settings.data), open_instance(settings) as instance:
-
-        def execute(
-            job: str,
-            tags: dict[str, str] | None = None,
-            *,
-            assets: Collection[str] = (),
-            resources: Mapping[str, Any] = MappingProxyType({}),
-        ) -> None:
-            result = definitions.resolve_job_def(job).execute_in_process(
-                run_config=QUIET | {"resources": dict(resources)},
-                instance=instance,
-                tags=tags,
-                asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
-                raise_on_error=False,
-            )
-            if not result.success:
-                raise RunFailedError(_reason(result))
-
+        execute = partial(_execute, definitions, instance)
         execute("catalogue", resources={"sources": {"config": {"only": list(only)}}})
         assert videos_partitions.name
         keys = list(instance.get_dynamic_partitions(videos_partitions.name))
@@ -104,25 +88,55 @@ def run_everything(settings: Settings, *, only: Collection[str] = ()) -> bool:
         size = settings.videos_per_run
         for first, last in ranges_with(keys, wanted, size=size, without=outdated - wanted):
             execute("per_video", range_tags(first, last))
-        status = current_status(settings)
         pairs = count_pairs(settings)
         if not pairs:
             raise RunFailedError("No video could be summarised; `failures` says why of each.")
         if pairs < MIN_PAIRS:
             return False
-        if not status.outdated and (settings.report / "report.html").exists():
-            return True
-        if unmade := status.videos_to_do(PER_VIDEO):
-            # A run over all videos would wait for those that nobody asked for.
-            of_all = [asset for asset in STEPS if asset in all_videos_assets(settings)]
-            execute("projections_and_report", assets=of_all)
-            made = set(keys) - unmade
-            for first, last in ranges_with(keys, made, size=size, without=unmade):
-                tags = range_tags(first, last)
-                execute("projections_and_report", tags, assets=["projections"])
-        else:
-            execute("projections_and_report", range_tags(keys[0], keys[-1]))
+        status = current_status(settings)
+        if status.outdated or not (settings.report / "report.html").exists():
+            unmade = status.videos_to_do(PER_VIDEO)
+            _measure(execute, settings, keys=keys, unmade=unmade)
         return True
+
+
+def _measure(
+    execute: Callable[..., None], settings: Settings, *, keys: Sequence[str], unmade: set[str]
+) -> None:
+    """Makes what needs all videos; a run over all would wait for those that nobody asked for."""
+    if not unmade:
+        execute("projections_and_report", range_tags(keys[0], keys[-1]))
+        return
+    of_all = [asset for asset in STEPS if asset in all_videos_assets(settings)]
+    execute("projections_and_report", assets=of_all)
+    made = set(keys) - unmade
+    for first, last in ranges_with(keys, made, size=settings.videos_per_run, without=unmade):
+        execute("projections_and_report", range_tags(first, last), assets=["projections"])
+
+
+def _execute(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    tags: dict[str, str] | None = None,
+    *,
+    assets: Collection[str] = (),
+    resources: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Runs a job, or some of its assets, in this process.
+
+    Raises:
+        RunFailedError: If a step failed.
+    """
+    result = definitions.resolve_job_def(job).execute_in_process(
+        run_config=QUIET | {"resources": dict(resources)},
+        instance=instance,
+        tags=tags,
+        asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
+        raise_on_error=False,
+    )
+    if not result.success:
+        raise RunFailedError(_reason(result))
 
 
 def count_pairs(settings: Settings) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -47,19 +48,22 @@ def videos(
             seconds=time.monotonic() - started,
         )
     new = register_videos(context.instance, rows["video_id"].to_list())
+    folders = ", ".join(map(str, sources.places))
+    told = {"folders": folders, "new partitions": len(new), **_catalogue_in_numbers(rows)}
+    return dg.MaterializeResult(metadata=told)
+
+
+def _catalogue_in_numbers(rows: pl.DataFrame) -> dict[str, Any]:
+    """How much the catalogue lists, and what of it cannot be read."""
     unreadable = rows.filter(status="unreadable")
     readable = rows.filter(pl.col("status") != "unreadable")
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(rows),
-            "folders": ", ".join(map(str, sources.places)),
-            "new partitions": len(new),
-            "unreadable": len(unreadable),
-            "hours of video": round(float(readable["duration_s"].sum()) / 3600, 3),
-            "gigabytes": round(int(rows["bytes"].sum()) / 1e9, 3),
-            "unreadable videos": preview_table(unreadable, ["video_id", "error"]),
-        }
-    )
+    return {
+        "dagster/row_count": len(rows),
+        "unreadable": len(unreadable),
+        "hours of video": round(float(readable["duration_s"].sum()) / 3600, 3),
+        "gigabytes": round(int(rows["bytes"].sum()) / 1e9, 3),
+        "unreadable videos": preview_table(unreadable, ["video_id", "error"]),
+    }
 
 
 @whole_asset("reference_captions", group="sources", kinds={"json"})

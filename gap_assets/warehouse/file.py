@@ -25,16 +25,22 @@ UTC = "SET TimeZone = 'UTC'"  # Polars does not know every machine's zone.
 
 _engine = cache(duckdb.connect)
 _users: Counter[Path] = Counter()  # of this process, by the file
-_changing = threading.Lock()
+_read_only: set[Path] = set()  # what this process has attached to read only
+_changing = threading.Condition()
 
 
 @contextmanager
-def opened(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    path: Path, *, patience_s: float, read_only: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection whose default database is the file, as soon as no other process has it open.
+
+    Those that only read have it open together, in this process and in others.
 
     Args:
         path: The file; made if it is not there.
         patience_s: How long to wait for the other process, in seconds.
+        read_only: Whether nothing will be written.
 
     Raises:
         WarehouseError: If it waits for longer than that, or the file is no database.
@@ -43,7 +49,7 @@ def opened(path: Path, *, patience_s: float) -> Iterator[duckdb.DuckDBPyConnecti
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         _create(path)
-    _patiently(partial(_attach, path), path, patience_s=patience_s)
+    _patiently(partial(_attach, path, read_only=read_only), path, patience_s=patience_s)
     connection = _engine().cursor()
     try:
         connection.execute(f"USE {_name(path)}")
@@ -103,11 +109,17 @@ def _create(path: Path) -> None:
             path.hardlink_to(new)
 
 
-def _attach(path: Path) -> None:
+def _attach(path: Path, *, read_only: bool) -> None:
+    """Attaches the file unless it is; to write, once those of this process that read are done."""
     with _changing:
+        if not read_only:
+            _changing.wait_for(lambda: path not in _read_only)
         if not _users[path]:
             literal = str(path).replace("'", "''")
-            _engine().execute(f"ATTACH '{literal}' AS {_name(path)}")
+            mode = " (READ_ONLY)" if read_only else ""
+            _engine().execute(f"ATTACH '{literal}' AS {_name(path)}{mode}")
+            if read_only:
+                _read_only.add(path)
         _users[path] += 1
 
 
@@ -121,6 +133,8 @@ def _detach(path: Path) -> None:
                 # A full disk leaves no room to tidy up; what was committed is in the log beside it.
                 _engine().close()
                 _engine.cache_clear()
+            _read_only.discard(path)
+            _changing.notify_all()
 
 
 def _name(path: Path) -> str:

@@ -187,6 +187,9 @@ class Warehouse:
             if self.is_lake:
                 with suppress(NoWarehouseError):
                     connection = stack.enter_context(lake.reading(str(self.path)))
+            elif Path(self.path).exists():
+                opened = file.opened(Path(self.path), patience_s=self.patience_s, read_only=True)
+                connection = stack.enter_context(opened)
             if connection is None or not is_prepared(connection):
                 stack.close()
                 connection = stack.enter_context(self.transaction())

@@ -90,10 +90,15 @@ def test_a_day(server, look, tmp_path):
     started = time.monotonic()
     run_id = server.launch("per_video", video="another")
     assert time.monotonic() - started > HELD_S
-    look(f"/runs/{run_id}", "Waiting for the warehouse", name="waiting")
+    page = look(f"/runs/{run_id}", "RUN_SUCCESS", name="run")
+    page.get_by_placeholder("Filter…").first.fill("Waiting")  # Far from the end of the log.
+    page.get_by_text("Waiting for the warehouse").first.wait_for(timeout=90_000)
+    page.screenshot(path=tmp_path / "waiting.png")
     server.launch("per_video", video="broken")
     one = server.launch("per_video", video="world-0001", config=FPS_4)
-    look(f"/runs/{one}", "1 videos; frames: 1 to do", name="plan")
+    page = look(f"/runs/{one}", "RUN_SUCCESS", name="run-of-one")
+    page.get_by_placeholder("Filter…").first.fill("to do")
+    page.get_by_text("1 videos; frames: 1 to do").first.wait_for(timeout=90_000)
     server.launch("projections_and_report")
 
     # The broken one, the outlier and what is out of date are found by looking.

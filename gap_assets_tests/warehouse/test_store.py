@@ -292,3 +292,42 @@ def test_tables_and_columns_say_what_they_hold(warehouse):
         assert dict(found.iter_rows()) == described
         about = "SELECT comment FROM duckdb_tables() WHERE table_name = ?"
         assert warehouse.read(about, table).item() == declared.description
+
+
+HOLD_TO_READ = (
+    "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True);"
+    " print('held', flush=True); input()"
+)
+
+
+def test_who_keeps_the_file_open_to_read_holds_up_no_reader(tmp_path):
+    store = Warehouse(path=tmp_path / "gap.duckdb", patience_s=0.5)
+    store.write(lambda connection: None)
+    command = [sys.executable, "-c", HOLD_TO_READ, store.path]
+    notebook = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert notebook.stdout.readline() == "held\n"
+        assert store.read("SELECT count(*) FROM videos").item() == 0
+        with pytest.raises(WarehouseError, match=str(notebook.pid)):
+            store.write(lambda connection: None)
+    finally:
+        notebook.communicate("\n")
+    store.write(lambda connection: None)
+
+
+def test_threads_of_one_process_read_and_write_in_turns(tmp_path):
+    store = Warehouse(path=tmp_path / "gap.duckdb", patience_s=30)
+    store.write(lambda connection: None)
+
+    def add(number: int) -> None:
+        statement = "INSERT INTO warehouse VALUES (?, 'x')"
+        store.write(lambda connection: connection.execute(statement, [str(number)]) and None)
+
+    def count(_: int) -> int:
+        return store.read("SELECT count(*) FROM warehouse WHERE value = 'x'").item()
+
+    with ThreadPoolExecutor(4) as threads:
+        counts = threads.map(count, range(60))
+        list(threads.map(add, range(20)))
+        assert max(counts) <= 20
+    assert count(0) == 20

@@ -23,6 +23,7 @@ from gap_assets.video.container import UnreadableVideoError
 from gap_assets.video.decode import Limits
 from gap_assets.video.isolated import DecoderProcesses, InterruptedDecodingError
 from gap_assets.video.probe import probe
+from gap_assets.video.signature import may_be_video
 from gap_assets.warehouse.schema import row_types
 
 SUFFIXES = frozenset(
@@ -39,7 +40,9 @@ Rows = dict[str, dict[str, Any]]
 
 
 def find_videos(directory: Path) -> list[Path]:
-    """The video files below a folder, by suffix, in the order of their paths; a file is itself.
+    """The video files below a folder, in the order of their paths; a file is itself.
+
+    They are known by their suffixes, and those without any by their first bytes.
 
     Raises:
         FileNotFoundError: If the folder is not there, or holds no video.
@@ -54,13 +57,22 @@ def find_videos(directory: Path) -> list[Path]:
         Path(folder, name)
         for folder, _, names in os.walk(directory)
         for name in names
-        if Path(name).suffix.lower() in SUFFIXES and not name.startswith("._")
+        if _is_video(Path(folder, name))
     )
     if not found:
         raise FileNotFoundError(
-            f"{directory} holds no video files; they are known by suffixes such as .mp4 or .mkv."
+            f"{directory} holds no video files; they are known by suffixes such as .mp4 or .mkv,"
+            " or by their first bytes if they have none."
         )
     return found
+
+
+def _is_video(path: Path) -> bool:
+    if path.name.startswith("."):
+        return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
+    if not path.suffix:
+        return path.is_file() and may_be_video(path)
+    return path.suffix.lower() in SUFFIXES
 
 
 def name_videos(paths: list[Path], *, directory: Path, known: Mapping[str, str]) -> dict[Path, str]:

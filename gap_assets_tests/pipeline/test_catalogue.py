@@ -117,11 +117,11 @@ def test_a_file_that_went_away_and_came_back_is_read_again(world, tmp_path):
 
 def test_what_cannot_be_opened_is_a_row_until_it_can(world, tmp_path):
     link = tmp_path / "link.mp4"
-    link.symlink_to(tmp_path / "not there")
+    link.symlink_to(tmp_path / "not there.bin")
     first = describe_videos(tmp_path, known={})
     assert first["error"].to_list() == ["The file is gone."]
     assert first["content_hash"].null_count() == 0
-    shutil.copy(world / "world-0000.mp4", tmp_path / "not there")
+    shutil.copy(world / "world-0000.mp4", tmp_path / "not there.bin")
     assert describe_videos(tmp_path, known=rows_of(first))["status"].to_list() == ["ok"]
 
 

@@ -100,7 +100,7 @@ def _exact(
 def planned_picks(sampling: Sampling, *, timeline: Timeline) -> list[tuple[int, int, int]]:
     """(time, pts, repeats) of the frames that the packets' times promise, decoding none."""
     if isinstance(sampling, KeyFrames):
-        return [(pts - timeline.start, pts, 1) for pts in timeline.key_times()]
+        return [(pts - timeline.origin, pts, 1) for pts in timeline.key_times()]
     return list(_pick(timeline.frames(), sampling, timeline=timeline))
 
 

@@ -64,9 +64,11 @@ def slot_of(sampling: TimedSampling, *, time_base: Fraction, duration: int) -> C
         case EverySeconds(seconds=seconds):  # ceil(t / seconds)
             up, down = (time_base / Fraction(seconds)).as_integer_ratio()
             return lambda time: -(-time * up // down)
-        case FixedCount(count=count):  # ceil(t count / duration - 1/2)
+        case FixedCount(
+            count=count
+        ):  # ceil(t count / duration - 1/2), also of frames that are late
             whole = 2 * max(duration, 1)
-            return lambda time: -((max(duration, 1) - 2 * time * count) // whole)
+            return lambda time: min(-((max(duration, 1) - 2 * time * count) // whole), count)
 
 
 def pick(

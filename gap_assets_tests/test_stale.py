@@ -21,6 +21,7 @@ CONTROLS = "untrained_embeddings"
 # What each field of each group determines by itself; what follows downstream is the ledger's.
 EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "sampling.sampling": (FixedCount(count=3), FRAMES),
+    "sampling.stills": ("once", FRAMES),
     "sampling.short_side": (99, FRAMES),
     "sampling.jpeg_quality": (50, FRAMES),
     "sampling.max_megapixels": (9.0, FRAMES),
@@ -84,3 +85,7 @@ def test_a_setting_makes_stale_what_depends_on_it(choices, parameter):
         != settings_fingerprint(asset, changed.__getitem__)
     }
     assert stale == expected
+
+
+def test_the_usual_way_with_stills_leaves_older_results_current(choices):
+    assert "stills" not in choices["sampling"].determines()

@@ -25,8 +25,9 @@ from gap_assets.warehouse.store import Warehouse
 Method = Literal["cluster", "run_length", "none"]
 
 CAPTIONS = """
-    SELECT video_id, frame_index, caption FROM frame_captions WHERE video_id IN (FROM given)
-    ORDER BY video_id, frame_index
+    SELECT video_id, frame_index, caption, coalesce(repeats, 1) AS repeats
+    FROM frame_captions LEFT JOIN frames USING (video_id, frame_index)
+    WHERE video_id IN (FROM given) ORDER BY video_id, frame_index
 """
 
 # Of mutually different captions, this share may be closer than the threshold by accident.
@@ -48,7 +49,10 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class KeptCaption:
-    """A caption that stays: its position in the input, and how many frames it stands for."""
+    """A caption that stays: its position in the input, and how many frames it stands for.
+
+    A frame that is repeated counts as often.
+    """
 
     position: int
     cluster_size: int
@@ -89,6 +93,7 @@ def filter_captions(
     captions: Sequence[str],
     *,
     method: Method,
+    repeats: Sequence[int] | None = None,
     embeddings: NDArray[np.floating] | None = None,
     calibration: Calibration | None = None,
 ) -> list[KeptCaption]:
@@ -102,30 +107,39 @@ def filter_captions(
             `cluster` drops equal captions, clusters the others by average linkage on centred
             cosines, cut at the calibrated threshold, and keeps the medoid of each cluster: the
             caption closest to all its frames, at its first appearance, the first among equals.
+        repeats: How often the frame of each caption counts; default: once.
         embeddings: (n, D) of the captions, for `cluster`.
         calibration: Of the model that made them, for `cluster`.
 
     Returns:
-        Kept captions in the order of time. Their sizes add up to n.
+        Kept captions in the order of time. Their sizes add up to n, or to the sum of `repeats`.
 
     Raises:
         ValueError: `cluster` without embeddings (one per caption) or without calibration.
     """
     texts = [" ".join(caption.lower().split()).strip(" .") for caption in captions]
+    counts = [1] * len(texts) if repeats is None else list(repeats)
     if method == "none":
-        return [KeptCaption(position=i, cluster_size=1) for i in range(len(texts))]
+        return [KeptCaption(position=i, cluster_size=n) for i, n in enumerate(counts)]
     if method == "run_length":
         runs = [list(run) for _, run in groupby(range(len(texts)), key=texts.__getitem__)]
-        return [KeptCaption(position=run[0], cluster_size=len(run)) for run in runs]
+        return [
+            KeptCaption(position=run[0], cluster_size=sum(counts[i] for i in run)) for run in runs
+        ]
     if embeddings is None or calibration is None or len(embeddings) != len(texts):
         raise ValueError("Clustering needs a calibration and one embedding per caption.")
-    return _clustered(texts, np.asarray(embeddings), calibration)
+    return _clustered(texts, counts, np.asarray(embeddings), calibration)
 
 
 def _clustered(
-    texts: list[str], embeddings: NDArray[np.floating], calibration: Calibration
+    texts: list[str],
+    counts: list[int],
+    embeddings: NDArray[np.floating],
+    calibration: Calibration,
 ) -> list[KeptCaption]:
-    frames = Counter(texts)
+    frames: Counter[str] = Counter()
+    for text, count in zip(texts, counts, strict=True):
+        frames[text] += count
     kept = sorted(texts.index(text) for text in frames)
     sizes = [frames[texts[position]] for position in kept]
     vectors = _centred(embeddings, calibration.mean)
@@ -198,6 +212,7 @@ def filter_videos(
         kept = filter_captions(
             texts,
             method=caption_filter.method,
+            repeats=of_video["repeats"].to_list(),
             embeddings=np.stack([embeddings[text] for text in texts]) if embeddings else None,
             calibration=calibration(),
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.format import Flags
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -53,6 +54,8 @@ class Timeline:
         regular: Whether the packets tell exactly which frames there are: each shown packet is whole
             and has a stored presentation time of its own.
         claimed_s: The duration in seconds that the header claims, if it does.
+        clock_jumps: Whether the container is one of those whose clock may jump in mid-recording,
+            such as MPEG-TS.
     """
 
     time_base: Fraction
@@ -65,6 +68,7 @@ class Timeline:
     stamped: bool
     regular: bool
     claimed_s: float | None
+    clock_jumps: bool
 
     @property
     def origin(self) -> int:
@@ -164,6 +168,7 @@ def read_timeline(path: Path) -> Timeline:
             durations.append(packet.duration or 0)
         time_base = Fraction(stream.time_base or 1)
         name = container.format.name
+        clock_jumps = Flags.ts_discont in Flags(container.format.flags)
         stamped = name not in UNSTAMPED and None not in shown
         start = round(Fraction(container.start_time or 0, 1_000_000) / time_base)
         claimed_s = _claimed_s(container, stream)
@@ -178,6 +183,7 @@ def read_timeline(path: Path) -> Timeline:
         stamped=stamped,
         regular=regular and stamped,
         claimed_s=claimed_s,
+        clock_jumps=clock_jumps,
     )
 
 

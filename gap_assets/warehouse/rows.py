@@ -12,12 +12,12 @@ import polars as pl
 from gap_assets.warehouse.schema import (
     SCHEMA_VERSION,
     TABLES,
-    UPGRADES,
     comment_on,
     create_table,
     holds_embeddings,
     row_types,
 )
+from gap_assets.warehouse.upgrades import UPGRADES
 from gap_assets.warehouse.views import VIEWS, create_view
 from gap_assets.warehouse.waiting import WarehouseError as WarehouseError
 

@@ -80,6 +80,7 @@ TABLES: dict[str, Table] = {
             "width": ("INTEGER", "Pixels of the stored picture."),
             "height": ("INTEGER", "Pixels of the stored picture."),
             "image": ("BLOB", "The picture as JPEG, upright."),
+            "repeats": ("INTEGER", "Moments of the sampling that show it: how often it counts."),
         },
         key=("video_id", "frame_index"),
     ),
@@ -109,7 +110,7 @@ TABLES: dict[str, Table] = {
             "rank": ("INTEGER", "The caption's place in the order of time, from 0."),
             "frame_index": ("INTEGER", "The frame that the caption is of."),
             "caption": ("VARCHAR", "The caption."),
-            "cluster_size": ("INTEGER", "How many captions it stands for, itself included."),
+            "cluster_size": ("INTEGER", "Frames that it stands for, its own and repeats included."),
         },
         key=("video_id", "rank"),
     ),
@@ -136,7 +137,7 @@ TABLES: dict[str, Table] = {
                 "As fused, not normalised: divide by norm before a cosine.",
             ),
             "norm": ("DOUBLE", "Its length; that of a mean says how alike the frames are."),
-            "n_frames": ("INTEGER", "Frames that were fused."),
+            "n_frames": ("INTEGER", "Frames that were fused, repeats of a still included."),
         },
         key=("video_id", "fusion"),
     ),
@@ -243,18 +244,6 @@ TABLES: dict[str, Table] = {
         },
         key=("key",),
     ),
-}
-
-# What turns the tables of an older version into those of the next; rows that are there get nulls.
-# A table of embeddings may not be there yet.
-UPGRADES: dict[int, tuple[str, ...]] = {
-    1: (
-        "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS ended BOOLEAN",
-        "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS unsupported DOUBLE",
-        "ALTER TABLE video_summaries ADD COLUMN IF NOT EXISTS fallback VARCHAR",
-        "ALTER TABLE IF EXISTS text_embeddings ADD COLUMN IF NOT EXISTS cosine_to_captions DOUBLE",
-    ),
-    2: (),  # New tables are made by themselves.
 }
 
 

@@ -141,3 +141,21 @@ def test_a_model_may_bring_its_own_reference_captions(tmp_path):
     assert len(general) == len(set(general)) > 50
     (tmp_path / "calibration_captions.txt").write_text("one\n\ntwo\nthree\n", encoding="utf-8")
     assert calibration_captions(f"local-dir:{tmp_path}") == ["one", "two", "three"]
+
+
+def test_the_caption_of_a_still_stands_for_all_its_repeats():
+    vectors, references = space(1)
+    captions = ["a thing 1", "a thing 2", "a thing 1"]
+    for method, expected in {
+        "none": [(0, 3), (1, 4), (2, 5)],
+        "run_length": [(0, 3), (1, 4), (2, 5)],
+        "cluster": [(0, 8), (1, 4)],
+    }.items():
+        kept = filter_captions(
+            captions,
+            method=method,
+            repeats=[3, 4, 5],
+            embeddings=vectors[[WORDS.index(c) for c in captions]],
+            calibration=calibrate(references),
+        )
+        assert [(k.position, k.cluster_size) for k in kept] == expected

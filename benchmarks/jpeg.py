@@ -71,7 +71,9 @@ def measure(
     text = embed_texts(coca, texts).embeddings
 
     def gap_and_cone(rows: NDArray[np.float32], bootstraps: int = 0) -> list[dict[str, Any]]:
-        fused = np.stack([mean(rows[start:stop]) for start, stop in bounds])
+        fused = np.stack(
+            [mean(rows[start:stop], np.ones(stop - start, int)) for start, stop in bounds]
+        )
         found = as_json(scorecard(fused, text, bootstraps=bootstraps, permutations=0))
         return [found["centroid_gap"], found["cone_video"]]
 

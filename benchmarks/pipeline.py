@@ -192,7 +192,8 @@ def stages_alone(settings: Settings, paths: Sequence[Path]) -> dict[str, float]:
         )
         stage_ends("video_summaries")
         for start, stop in bounds:
-            _ = [fuse(vectors[start:stop]) for fuse in FUSIONS.values()]
+            once = np.ones(stop - start, int)
+            _ = [fuse(vectors[start:stop], once) for fuse in FUSIONS.values()]
         stage_ends("video_embeddings")
         distinct = list(dict.fromkeys([*(summary.text for summary in summaries), *texts]))
         rows = dict(zip(distinct, embed_texts(eyes, distinct).embeddings, strict=True))

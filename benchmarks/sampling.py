@@ -71,7 +71,8 @@ def draw_clip(path: Path, *, width: int, height: int, seconds: int) -> None:
 
 def sample_exactly(path: Path) -> Iterator[NDArray[np.uint8]]:
     """The pictures by the exact sampler."""
-    return (sampled.image for sampled in sample_frames(path, sampling=SAMPLING))
+    for sampled in sample_frames(path, sampling=SAMPLING):
+        yield from [sampled.image] * sampled.repeats
 
 
 def decode_everything(path: Path) -> Iterator[NDArray[np.uint8]]:

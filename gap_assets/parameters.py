@@ -50,11 +50,7 @@ class Choice(Documented):
 
 
 class FramesPerSecond(Documented):
-    """By ffmpeg's own rule: the last frame before each (k + 0.5) / rate seconds.
-
-    Unlike there, a picture that stays for more than 10 s counts once, here and in what follows: it
-    cannot be told from a gap in the recording.
-    """
+    """By ffmpeg's own rule: the last frame before each (k + 0.5) / rate seconds."""
 
     kind: Literal["frames_per_second"] = "frames_per_second"
     rate: float = Field(default=1.0, gt=0, allow_inf_nan=False)
@@ -70,7 +66,7 @@ class EverySeconds(Documented):
 
 
 class FixedCount(Documented):
-    """The same number of frames of every video, evenly spread; fewer where a picture stays."""
+    """The same number of frames of every video, evenly spread."""
 
     kind: Literal["fixed_count"] = "fixed_count"
     count: int = Field(ge=1)
@@ -92,6 +88,8 @@ class FrameSampling(Choice):
         FramesPerSecond | EverySeconds | FixedCount | KeyFrames, Field(discriminator="kind")
     ]
     """Which frames are kept; for instance `frames_per_second: {rate: 2}`."""
+    stills: Literal["repeated", "once"] = "repeated"
+    """A picture that stays is stored once; repeated lets it count as often as ffmpeg repeats it."""
     short_side: int = Field(ge=16)
     """Pixels of the shorter side of a stored frame, at least 16; a little more than CoCa sees."""
     jpeg_quality: int = Field(default=90, ge=1, le=100)
@@ -99,11 +97,18 @@ class FrameSampling(Choice):
     max_megapixels: float = Field(default=Limits.max_pixels / 1e6, gt=0)
     """A larger picture is refused, whatever the file's header claims."""
     max_frames: int = Field(default=Limits.max_frames, ge=1)
-    """At most so many frames of a video are kept."""
+    """At most so many frames of a video are kept, repeats of a still included."""
     max_decode_seconds: float = Field(default=Limits.max_decode_seconds, gt=0)
     """Decoding a video is given up after so many seconds."""
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """How many videos are decoded at a time; no result depends on it."""
+
+    def determines(self) -> Any:
+        """The config; the usual way with stills has no name, so that older results stay current."""
+        chosen = super().determines()
+        if self.stills == "repeated":
+            del chosen["stills"]
+        return chosen
 
 
 class CocaModel(Choice):

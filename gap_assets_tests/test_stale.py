@@ -27,6 +27,7 @@ CONTROLS = "untrained_embeddings"
 # What each field of each group determines by itself; what follows downstream is the ledger's.
 EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "sampling.sampling": (FixedCount(count=3), FRAMES),
+    "sampling.stills": ("once", FRAMES),
     "sampling.short_side": (99, FRAMES),
     "sampling.jpeg_quality": (50, FRAMES),
     "sampling.max_megapixels": (9.0, FRAMES),
@@ -94,8 +95,9 @@ def test_a_setting_makes_stale_what_depends_on_it(choices, parameter):
     assert stale == expected
 
 
-def test_a_choice_that_was_none_once_leaves_older_results_current():
+def test_a_choice_that_was_none_once_leaves_older_results_current(choices):
     before = {"method": "cluster"}
     assert CaptionFilter(method="cluster").determines() == before
     assert CaptionFilter(method="none", chance=0.5).determines() == {"method": "none"}
     assert "returns" not in SummarizerModel(model="t5").determines()
+    assert "stills" not in choices["sampling"].determines()

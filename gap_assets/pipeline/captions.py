@@ -25,8 +25,9 @@ from gap_assets.warehouse.store import Warehouse
 Method = Literal["cluster", "run_length", "none"]
 
 CAPTIONS = """
-    SELECT video_id, frame_index, caption FROM frame_captions WHERE video_id IN (FROM given)
-    ORDER BY video_id, frame_index
+    SELECT video_id, frame_index, caption, coalesce(repeats, 1) AS repeats
+    FROM frame_captions LEFT JOIN frames USING (video_id, frame_index)
+    WHERE video_id IN (FROM given) ORDER BY video_id, frame_index
 """
 
 
@@ -92,6 +93,7 @@ def filter_captions(
     captions: Sequence[str],
     *,
     method: Method,
+    repeats: Sequence[int] | None = None,
     embeddings: NDArray[np.floating] | None = None,
     calibration: Calibration | None = None,
 ) -> list[KeptCaption]:
@@ -105,6 +107,7 @@ def filter_captions(
             `cluster` drops equal captions, clusters the others by average linkage on centred
             cosines, cut at the calibrated threshold, and keeps the medoid of each cluster: the
             caption closest to all its frames, at its first appearance, the first among equals.
+        repeats: How often the frame of each caption counts; default: once.
         embeddings: (n, D) of the captions, for `cluster`.
         calibration: Of the model that made them, for `cluster`.
 
@@ -115,6 +118,7 @@ def filter_captions(
         ValueError: `cluster` without embeddings (one per caption) or without calibration.
     """
     texts = [" ".join(caption.lower().split()).strip(" .") for caption in captions]
+    counts = [1] * len(texts) if repeats is None else list(repeats)
     if method == "none":
         return [KeptCaption(position=i, members=(i,)) for i in range(len(texts))]
     if method == "run_length":
@@ -122,11 +126,14 @@ def filter_captions(
         return [KeptCaption(position=run[0], members=tuple(run)) for run in runs]
     if embeddings is None or calibration is None or len(embeddings) != len(texts):
         raise ValueError("Clustering needs a calibration and one embedding per caption.")
-    return _clustered(texts, np.asarray(embeddings), calibration)
+    return _clustered(texts, counts, np.asarray(embeddings), calibration)
 
 
 def _clustered(
-    texts: list[str], embeddings: NDArray[np.floating], calibration: Calibration
+    texts: list[str],
+    counts: list[int],
+    embeddings: NDArray[np.floating],
+    calibration: Calibration,
 ) -> list[KeptCaption]:
     equal: dict[str, list[int]] = defaultdict(list)
     for position, text in enumerate(texts):
@@ -141,7 +148,7 @@ def _clustered(
         np.fill_diagonal(distances, 0)
         tree = linkage(squareform(distances, checks=False), method="average")
         labels = fcluster(tree, 1 - calibration.threshold, criterion="distance")
-        weights = np.array([len(members) for _, members in groups])
+        weights = np.array([sum(counts[k] for k in members) for _, members in groups])
         clusters = []
         for label in np.unique(labels):
             (inside,) = np.nonzero(labels == label)
@@ -202,11 +209,13 @@ def filter_videos(
         kept = filter_captions(
             texts,
             method=caption_filter.method,
+            repeats=of_video["repeats"].to_list(),
             embeddings=np.stack([embeddings[text] for text in texts]) if embeddings else None,
             calibration=calibration(),
         )
         for rank, caption in enumerate(kept):
             at, frames = caption.position, of_video["frame_index"]
             members = [frames[k] for k in caption.members]
-            rows.append((video, rank, frames[at], texts[at], len(members), members))
+            size = sum(of_video["repeats"][k] for k in caption.members)
+            rows.append((video, rank, frames[at], texts[at], size, members))
     return Results(rows={"filtered_captions": typed_rows("filtered_captions", rows)})

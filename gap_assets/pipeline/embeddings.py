@@ -24,33 +24,45 @@ if TYPE_CHECKING:
 Embeddings = NDArray[np.float32]
 
 
-def mean(frames: Embeddings) -> Embeddings:
+Repeats = NDArray[np.int64]
+"""(n,) how often each of n rows counts, at least 1."""
+
+
+def weighted_mean(rows: Embeddings, repeats: Repeats) -> NDArray[np.float64]:
+    """The mean (D,) of rows (n, D), each counted as often as it is repeated."""
+    total = (rows * repeats[:, None].astype(np.float64)).sum(axis=0)
+    return np.asarray(total / repeats.sum())
+
+
+def mean(frames: Embeddings, repeats: Repeats) -> Embeddings:
     """The mean of the frames: what video retrieval does (CLIP4Clip, arXiv 2104.08860)."""
-    return np.asarray(frames.mean(axis=0, dtype=np.float64), dtype=np.float32)
+    return weighted_mean(frames, repeats).astype(np.float32)
 
 
-def medoid(frames: Embeddings) -> Embeddings:
+def medoid(frames: Embeddings, repeats: Repeats) -> Embeddings:
     """The frame closest to all others by mean cosine; of equals, to five decimals, the first."""
-    return np.asarray(frames[np.argmax((frames @ frames.mean(axis=0, dtype=np.float64)).round(5))])
+    return np.asarray(frames[np.argmax((frames @ weighted_mean(frames, repeats)).round(5))])
 
 
-def maximum(frames: Embeddings) -> Embeddings:
+def maximum(frames: Embeddings, _: Repeats) -> Embeddings:
     """The largest value of each dimension."""
     return np.asarray(frames.max(axis=0))
 
 
-def middle(frames: Embeddings) -> Embeddings:
+def middle(frames: Embeddings, repeats: Repeats) -> Embeddings:
     """The frame in the middle of the video."""
-    return np.asarray(frames[len(frames) // 2])
+    shown_until = repeats.cumsum()
+    return np.asarray(frames[np.searchsorted(shown_until, shown_until[-1] // 2, side="right")])
 
 
-FUSIONS: dict[str, Callable[[Embeddings], Embeddings]] = {
+FUSIONS: dict[str, Callable[[Embeddings, Repeats], Embeddings]] = {
     "mean": mean,
     "medoid": medoid,
     "max": maximum,
     "middle": middle,
 }
-"""Each takes the unit frame embeddings (n, D), n >= 1, in the order of the video, and gives (D,).
+"""Each takes the unit frame embeddings (n, D), n >= 1, in the order of the video, and how often
+each counts (n,), and gives (D,).
 
 The result is not normalised again: the norm of a mean says how alike the frames are.
 """
@@ -61,18 +73,20 @@ Vectors = NDArray[np.float32]
 # A text source is one text a video, or several whose unit embeddings are averaged as frames are.
 TEXTS = """
     SELECT * FROM (
-        SELECT video_id, 'summary' AS source, summary AS text, 0 AS position FROM video_summaries
-        WHERE summary <> ''
-        UNION ALL SELECT video_id, 'captions', caption, frame_index FROM frame_captions
-        UNION ALL SELECT video_id, 'filtered', caption, rank FROM filtered_captions
-        UNION ALL SELECT video_id, 'reference', caption, 0 FROM reference_captions
+        SELECT video_id, 'summary' AS source, summary AS text, 0 AS position, 1 AS repeats
+        FROM video_summaries WHERE summary <> ''
+        UNION ALL SELECT video_id, 'captions', caption, frame_index, coalesce(repeats, 1)
+        FROM frame_captions LEFT JOIN frames USING (video_id, frame_index)
+        UNION ALL SELECT video_id, 'filtered', caption, rank, 1 FROM filtered_captions
+        UNION ALL SELECT video_id, 'reference', caption, 0, 1 FROM reference_captions
     ) WHERE video_id IN (FROM given) ORDER BY video_id, source, position
 """
 
 
 FRAMES = """
-    SELECT video_id, embedding FROM frame_embeddings WHERE video_id IN (FROM given)
-    ORDER BY video_id, frame_index
+    SELECT video_id, embedding, coalesce(repeats, 1) AS repeats
+    FROM frame_embeddings LEFT JOIN frames USING (video_id, frame_index)
+    WHERE video_id IN (FROM given) ORDER BY video_id, frame_index
 """
 
 
@@ -81,23 +95,25 @@ def embedding_column(vectors: Vectors) -> pl.Series:
     return pl.Series("embedding", vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
 
 
-def fuse_frames(video_ids: pl.Series, embeddings: Vectors) -> pl.DataFrame:
+def fuse_frames(frames: pl.DataFrame, embeddings: Vectors) -> pl.DataFrame:
     """One row per video and fusion from the embeddings of its frames.
 
     Args:
-        video_ids: The video of each frame; the frames of a video are in their order.
+        frames: Columns `video_id` and `repeats`; the frames of a video are in their order.
         embeddings: (n, D) unit rows.
 
     Returns:
-        Columns `video_id`, `fusion`, `embedding` (not normalised again), `norm`, `n_frames`.
+        Columns `video_id`, `fusion`, `embedding` (not normalised again), `norm`, `n_frames` (a
+        frame counted as often as it is repeated).
     """
     keys, vectors = [], []
-    frames = video_ids.to_frame("video_id").with_row_index("row")
-    for (video,), rows in frames.group_by("video_id", maintain_order=True):
+    numbered = frames.select("video_id", "repeats").with_row_index("row")
+    for (video,), rows in numbered.group_by("video_id", maintain_order=True):
         of_video = embeddings[rows["row"].to_numpy()]
+        repeats = rows["repeats"].cast(pl.Int64).to_numpy()
         for fusion, fuse in FUSIONS.items():
-            vectors.append(fuse(of_video))
-            keys.append((video, fusion, float(np.linalg.norm(vectors[-1])), len(of_video)))
+            vectors.append(fuse(of_video, repeats))
+            keys.append((video, fusion, float(np.linalg.norm(vectors[-1])), int(repeats.sum())))
     if not keys:
         return pl.DataFrame()
     columns = ("video_id", "fusion", "norm", "n_frames")
@@ -107,6 +123,8 @@ def fuse_frames(video_ids: pl.Series, embeddings: Vectors) -> pl.DataFrame:
 
 def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
     """One row per video and text source: the normalised mean of its texts' unit embeddings.
+
+    The caption of a frame counts as often as the frame.
 
     Args:
         coca: The model.
@@ -127,7 +145,8 @@ def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
     keys, vectors = [], []
     for (video, source), group in texts.group_by("video_id", "source", maintain_order=True):
         rows = [row_of[text] for text in group["text"]]
-        mean = embedded.embeddings[rows].mean(axis=0, dtype=np.float64)
+        repeats = group["repeats"].cast(pl.Int64).to_numpy()
+        mean = weighted_mean(embedded.embeddings[rows], repeats)
         vectors.append(mean / np.linalg.norm(mean))
         tokens, cut = embedded.n_tokens[rows].sum(), embedded.truncated[rows].any()
         keys.append((video, source, int(tokens), bool(cut)))
@@ -149,7 +168,7 @@ def embed_videos(videos: Sequence[str], *, warehouse: Warehouse) -> Results:
     frames = warehouse.read_embeddings(FRAMES, videos=videos)
     rows = pl.DataFrame()
     if len(frames):
-        rows = fuse_frames(frames["video_id"], frames["embedding"].to_numpy())
+        rows = fuse_frames(frames, frames["embedding"].to_numpy())
     return Results(rows={"video_embeddings": rows})
 
 

@@ -104,7 +104,7 @@ def outline(path: Path, *, sampling: FramesPerSecond) -> Outline:
         UnreadableVideoError: The file cannot be opened.
     """
     timeline = read_timeline(path)
-    picks = sum(repeats for *_, repeats in planned_picks(sampling, timeline=timeline))
+    picks = len(planned_picks(sampling, timeline=timeline))
     with open_video(path) as (_, stream):
         pixels = stream.width * stream.height
     return Outline(
@@ -121,7 +121,7 @@ def timed_frames(
     """The first `TRIED_FRAMES` frames of a video, and the CPU seconds that they took."""
     started = time.process_time()
     limits = Limits(max_frames=TRIED_FRAMES)
-    found = extract_frames(path, sampling=sampling, limits=limits, short_side=short_side)
+    found = extract_frames(path, sampling=sampling, limits=limits, short_side=short_side, once=True)
     return found, time.process_time() - started
 
 

@@ -21,7 +21,8 @@ def unfamiliar_videos(
         return None
     query = (
         "SELECT count(*), count(*) FILTER (typical < ?) FROM (SELECT median(logprob) AS typical"
-        " FROM frame_captions WHERE {} GROUP BY video_id)"
+        " FROM (SELECT video_id, logprob, unnest(range(coalesce(repeats, 1))) FROM frame_captions"
+        " LEFT JOIN frames USING (video_id, frame_index) WHERE {}) GROUP BY video_id)"
     )
     if videos is None:
         [found] = warehouse.tuples(query.format("true"), profile.familiar_logprob)

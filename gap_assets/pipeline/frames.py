@@ -134,6 +134,7 @@ def _extract(
             limits=decoding_limits(sampling),
             short_side=sampling.short_side,
             quality=sampling.jpeg_quality,
+            once=sampling.stills == "once",
         )
     except UnreadableVideoError as unreadable:
         return failure(unreadable, final=True)
@@ -153,7 +154,7 @@ def decoded_frames(found: Mapping[str, Decoded]) -> Results:
     extractions = {video: x for video, (x, _) in found.items() if isinstance(x, Extraction)}
     failures = {video: x for video, (x, _) in found.items() if isinstance(x, Failure)}
     frames = (
-        (video, f.frame_index, f.timestamp_s, f.width, f.height, f.image)
+        (video, f.frame_index, f.timestamp_s, f.width, f.height, f.image, f.repeats)
         for video, extraction in sorted(extractions.items())
         for f in extraction.frames
     )

@@ -33,7 +33,8 @@ def facts_of_partitions(
 def _frames(videos: Sequence[str], warehouse: Warehouse) -> dict[str, Facts]:
     counts = warehouse.read(
         "SELECT video_id, count(*) AS frames, max(timestamp_s) AS last_s, any_value(width) AS w,"
-        " any_value(height) AS h, any_value(error) AS damage FROM frames"
+        " any_value(height) AS h, any_value(error) AS damage,"
+        " sum(coalesce(repeats, 1)) AS counted FROM frames"
         " LEFT JOIN (SELECT video_id, error FROM videos WHERE status = 'damaged') USING (video_id)"
         " WHERE video_id IN (FROM given) GROUP BY video_id",
         videos=videos,
@@ -49,12 +50,13 @@ def _frames(videos: Sequence[str], warehouse: Warehouse) -> dict[str, Facts]:
     )
     strips = by_video(shown)
     facts: dict[str, Facts] = {}
-    for video, frames, last, width, height, damage in counts.iter_rows():
+    for video, frames, last, width, height, damage, counted in counts.iter_rows():
         strip = strips[video]
         times = ", ".join(f"{seconds:.1f}" for seconds in strip["timestamp_s"])
         facts[video] = {
             **({"damaged": damage} if damage else {}),
             "frames": frames,
+            **({"frames with repeats of stills": int(counted)} if counted != frames else {}),
             "last frame at (s)": round(last, 2),
             "picture": f"{width} x {height} pixels",
             f"frames at {times} s": filmstrip(strip["image"].to_list()),
@@ -121,7 +123,7 @@ def _filtered_captions(videos: Sequence[str], warehouse: Warehouse) -> dict[str,
     return {
         video: {
             "captions kept": len(part),
-            "of": int(part["stands_for"].sum()),
+            "of frames": int(part["stands_for"].sum()),
             _first("kept", part): part.drop("video_id").head(SHOWN_CAPTIONS),
         }
         for video, part in by_video(rows).items()

@@ -45,14 +45,16 @@ def read_report_inputs(
     texts: dict[str, dict[str, str]] = {}
     # Not the captions of all frames: the filtered ones say the same on less paper.
     shown = f"FROM ({TEXTS}) WHERE source <> 'captions' ORDER BY video_id, source, position"
-    for video, source, text, _ in warehouse.read(shown, videos=corpus.video_ids).iter_rows():
+    for video, source, text, *_ in warehouse.read(shown, videos=corpus.video_ids).iter_rows():
         of_source = texts.setdefault(source, {})
         of_source[video] = f"{of_source[video]} · {text}" if video in of_source else text
 
     def thumbnail(video: str) -> bytes | None:
         found = warehouse.read(
             "SELECT image FROM frames WHERE video_id = ?"
-            " QUALIFY row_number() OVER (ORDER BY frame_index) = 1 + count(*) OVER () // 2",
+            " QUALIFY sum(coalesce(repeats, 1)) OVER (ORDER BY frame_index)"
+            " > sum(coalesce(repeats, 1)) OVER () // 2"
+            " ORDER BY frame_index LIMIT 1",
             video,
         )
         return found["image"][0] if len(found) else None
@@ -99,7 +101,7 @@ def _filtered(warehouse: Warehouse, videos: Sequence[str]) -> FilteredCaptions |
     That is one of not too many frames that comes back to what was said, and drops most captions.
     """
     found = warehouse.read(
-        "SELECT video_id, sum(cluster_size)::INT AS captions, count(*) AS kept,"
+        "SELECT video_id, sum(len(frames))::INT AS captions, count(*) AS kept,"
         " bool_or(list_max(frames) - list_min(frames) >= len(frames)) AS comes_back"
         " FROM filtered_captions WHERE frames IS NOT NULL AND video_id IN (FROM given)"
         " GROUP BY video_id ORDER BY captions > ?, NOT comes_back, kept - captions, video_id",

@@ -5,7 +5,7 @@ Belongs here: how much of a corpus the networks see, and their rows. The embeddi
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from gap_assets.gap.metric_rows import NOISE
 from gap_assets.gap.pairs import MIN_PAIRS
 from gap_assets.parameters import GapStatistics
 from gap_assets.pipeline.embeddings import TEXTS, embed_sources, embedding_column, fuse_frames
+from gap_assets.warehouse.rows import by_video
 from gap_assets.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _parts(
     for videos in _reads(controls.frames, batch_size):
         frames = _stored_frames(warehouse, {video: controls.frames[video] for video in videos})
         embeddings = embed_frames(coca, frames["image"], batch_size=batch_size)
-        fused = fuse_frames(frames["video_id"], embeddings).rename({"fusion": "source"})
+        fused = fuse_frames(frames, embeddings).rename({"fusion": "source"})
         rows = [fused.with_columns(modality=pl.lit("video"))]
         found = warehouse.read(
             f"SELECT * FROM ({TEXTS}) WHERE source = ? ORDER BY video_id, position",  # noqa: S608
@@ -208,19 +209,18 @@ def _reads(frames: Mapping[str, int], batch_size: int) -> Iterator[list[str]]:
 
 
 def _stored_frames(warehouse: Warehouse, counts: Mapping[str, int]) -> pl.DataFrame:
-    """The chosen frames of some videos, in their order: columns `video_id`, `image`."""
+    """The chosen frames of some videos, in order: columns `video_id`, `image`, `repeats`."""
     keys = warehouse.read(
-        "SELECT video_id, frame_index FROM frames WHERE video_id IN (FROM given)"
-        " ORDER BY video_id, frame_index",
+        "SELECT video_id, frame_index, coalesce(repeats, 1) AS repeats FROM frames"
+        " WHERE video_id IN (FROM given) ORDER BY video_id, frame_index",
         videos=list(counts),
     )
     picked = _some(keys, counts)
     return warehouse.read(
-        "SELECT video_id, image FROM frames"
-        " JOIN (SELECT unnest(?) AS video_id, unnest(?) AS frame_index)"
+        "SELECT video_id, image, chosen.repeats FROM frames JOIN"
+        " (SELECT unnest(?) AS video_id, unnest(?) AS frame_index, unnest(?) AS repeats) chosen"
         " USING (video_id, frame_index) ORDER BY video_id, frame_index",
-        picked["video_id"].to_list(),
-        picked["frame_index"].to_list(),
+        *(picked[column].to_list() for column in ("video_id", "frame_index", "repeats")),
     )
 
 
@@ -229,13 +229,24 @@ def _some_texts(texts: pl.DataFrame, counts: Mapping[str, int]) -> pl.DataFrame:
 
 
 def _some(rows: pl.DataFrame, counts: Mapping[str, int]) -> pl.DataFrame:
-    """At most so many rows of each video, evenly spread over them."""
-    chosen: list[int] = []
-    numbered = rows.select("video_id").with_row_index("row")
-    for (video,), part in numbered.group_by("video_id", maintain_order=True):
-        of_video: Sequence[int] = part["row"].to_list()
-        chosen += [of_video[i] for i in spread(counts[str(video)], len(of_video))]
-    return rows[chosen]
+    """At most so many rows of each video, evenly spread over its time.
+
+    A row fills as much of it as its `repeats`. Where rows are left out, the `repeats` of those that
+    stay are how many of the evenly spread moments show them.
+    """
+    chosen: list[pl.DataFrame] = []
+    for video, of_video in by_video(rows).items():
+        if len(of_video) <= counts[video]:
+            chosen.append(of_video)
+            continue
+        shown_until = of_video["repeats"].cast(pl.Int64).to_numpy().cumsum()
+        moments = spread(counts[video], int(shown_until[-1]))
+        at, times = np.unique(
+            np.searchsorted(shown_until, moments, side="right"), return_counts=True
+        )
+        repeats = pl.Series("repeats", times, dtype=of_video.schema["repeats"])
+        chosen.append(of_video[at].with_columns(repeats))
+    return pl.concat(chosen)
 
 
 def _noise(count: int, side: int) -> list[bytes]:

@@ -68,10 +68,11 @@ def all_frames(
 
     Yields:
         (time, duration, frame) in the order of the decoder's output. Where the file stores no
-        presentation times they count from the first frame: decoding times, which come out in
-        order, and where there is none the end of the frame before.
+        presentation times, those of ffmpeg: the decoding time of the packet that let the frame out,
+        so that in AVI reordered frames are late by the decoder's delay, and where there is none the
+        end of the frame before.
     """
-    time, origin = 0, timeline.start if timeline.stamped else None
+    time, origin = 0, timeline.start
     with open_video(path) as (container, stream):
         decode = _decoder(stream, path=path, limits=limits, report=report)
         for packet in chain(video_packets(container, stream), (None,)):

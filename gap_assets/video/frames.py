@@ -26,11 +26,13 @@ class SampledFrame:
     Attributes:
         frame_index: 0-based position among the video's sampled frames.
         timestamp_s: Presentation time from the container's start.
+        repeats: How many of the sampling's outputs show it, one after the other.
         image: (H, W, 3) uint8 RGB, upright.
     """
 
     frame_index: int
     timestamp_s: float
+    repeats: int
     image: NDArray[np.uint8]
 
 
@@ -40,6 +42,7 @@ class StoredFrame:
 
     frame_index: int
     timestamp_s: float
+    repeats: int
     width: int
     height: int
     image: bytes
@@ -59,8 +62,11 @@ def sample_frames(
     sampling: Sampling,
     limits: Limits = DEFAULT_LIMITS,
     report: DecodeReport | None = None,
+    once: bool = False,
 ) -> Iterator[SampledFrame]:
     """Yields the sampled frames of a video in presentation order; memory holds a few.
+
+    A picture that stays is one frame, with `repeats`.
 
     The pixel aspect ratio is not applied: pictures have the coded size, as ffmpeg gives them.
 
@@ -69,19 +75,22 @@ def sample_frames(
         sampling: Which frames.
         limits: What the video may cost.
         report: Filled in with damage and cost, for a caller that wants them.
+        once: Whether every picture counts once, however long it stays.
 
     Raises:
         UnreadableVideoError: The file cannot be opened, or no picture of it can be decoded.
     """
     reformatter = VideoReformatter()
-    frame_index = 0
-    for picked in picked_frames(
-        path, sampling=sampling, limits=limits, report=report or DecodeReport()
-    ):
-        image = rgb(picked.frame, reformatter)
-        for _ in range(picked.repeats):
-            yield SampledFrame(frame_index=frame_index, timestamp_s=picked.timestamp_s, image=image)
-            frame_index += 1
+    frames = picked_frames(
+        path, sampling=sampling, limits=limits, report=report or DecodeReport(), once=once
+    )
+    for frame_index, picked in enumerate(frames):
+        yield SampledFrame(
+            frame_index=frame_index,
+            timestamp_s=picked.timestamp_s,
+            repeats=picked.repeats,
+            image=rgb(picked.frame, reformatter),
+        )
 
 
 def extract_frames(
@@ -91,6 +100,7 @@ def extract_frames(
     limits: Limits = DEFAULT_LIMITS,
     short_side: int,
     quality: int = 90,
+    once: bool = False,
 ) -> Extraction:
     """Samples a video and encodes each frame as a JPEG.
 
@@ -100,18 +110,20 @@ def extract_frames(
         limits: What the video may cost.
         short_side: Of the stored pictures, in pixels; smaller pictures are not enlarged.
         quality: Of the JPEGs, 1 to 95.
+        once: Whether every picture counts once, however long it stays.
 
     Raises:
         UnreadableVideoError: The file cannot be opened, or no picture of it can be decoded.
     """
     report = DecodeReport()
     frames = []
-    for sampled in sample_frames(path, sampling=sampling, limits=limits, report=report):
+    for sampled in sample_frames(path, sampling=sampling, limits=limits, report=report, once=once):
         picture = shrink(sampled.image, short_side)
         frames.append(
             StoredFrame(
                 frame_index=sampled.frame_index,
                 timestamp_s=sampled.timestamp_s,
+                repeats=sampled.repeats,
                 width=picture.width,
                 height=picture.height,
                 image=jpeg(picture, quality),

@@ -6,9 +6,12 @@ Belongs here: the description of a file. Does not belong here: sampling.
 from dataclasses import dataclass
 from pathlib import Path
 
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
 from gap_assets.video.container import UnreadableVideoError, open_video
 from gap_assets.video.decode import DecodeReport, Limits, all_frames
-from gap_assets.video.timeline import read_timeline
+from gap_assets.video.timeline import RAW, read_timeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +24,7 @@ class VideoInfo:
         width: Of the coded picture, before rotation.
         height: Of the coded picture, before rotation.
         rotation: Degrees, counter-clockwise, that turn the coded picture upright.
-        fps: Average frame rate by the header, if it says one.
+        fps: Average frame rate by the header; by the packets where it says none.
         duration_s: From the container's start to the end of the last frame, by the packets.
     """
 
@@ -54,6 +57,11 @@ def probe(path: Path) -> VideoInfo:
             width=picture.width,
             height=picture.height,
             rotation=picture.rotation,
-            fps=float(stream.average_rate) if stream.average_rate else None,
+            fps=_claimed_rate(container, stream) or timeline.rate,
             duration_s=timeline.end_s,
         )
+
+
+def _claimed_rate(container: InputContainer, stream: VideoStream) -> float | None:
+    rate = None if container.format.name in RAW else stream.average_rate
+    return float(rate) if rate else None

@@ -22,7 +22,7 @@ from gap_assets.video.decode import (
     wanted_frames,
 )
 from gap_assets.video.sampling import (
-    LONGEST_HOLD_S,
+    LONGEST_STEP_S,
     KeyFrames,
     Sampling,
     TimedSampling,
@@ -36,7 +36,10 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, kw_only=True)
 class PickedFrame:
-    """A decoded frame, its presentation time from the container's start, and its repeats."""
+    """A decoded frame, its presentation time from the container's start, and its outputs.
+
+    It is what `repeats` of the sampling's outputs show, one after the other.
+    """
 
     timestamp_s: float
     frame: VideoFrame
@@ -44,12 +47,13 @@ class PickedFrame:
 
 
 def picked_frames(
-    path: Path, *, sampling: Sampling, limits: Limits, report: DecodeReport
+    path: Path, *, sampling: Sampling, limits: Limits, report: DecodeReport, once: bool = False
 ) -> Iterator[PickedFrame]:
     """Yields the frames that `sampling` wants in presentation order, holding a few at a time.
 
-    Damage is counted where a wanted frame depends on it; then all of the file is decoded, and what
-    was delivered is not repeated.
+    The repeats of all of them are at most `limits.max_frames`; with `once` each has 1. Damage is
+    counted where a wanted frame depends on it; then all of the file is decoded, and what was
+    delivered is not repeated.
 
     Raises:
         UnreadableVideoError: The file cannot be opened, or no picture of it can be decoded.
@@ -58,12 +62,13 @@ def picked_frames(
     outputs = 0
     try:
         for picked in _exact(path, sampling, timeline=timeline, limits=limits, report=report):
-            room = limits.max_frames - outputs
-            if not room:
+            due, room = 1 if once else picked.repeats, limits.max_frames - outputs
+            if room:
+                yield replace(picked, repeats=min(due, room))
+                outputs += min(due, room)
+            if due > room:
                 report.notes.append(f"the limit of {limits.max_frames} frames cut the video short")
                 break
-            yield replace(picked, repeats=min(picked.repeats, room))
-            outputs += min(picked.repeats, room)
     except TooLongError:
         report.notes.append(
             f"the limit of {limits.max_decode_seconds:g} seconds of decoding cut the video short"
@@ -100,7 +105,7 @@ def _exact(
 def planned_picks(sampling: Sampling, *, timeline: Timeline) -> list[tuple[int, int, int]]:
     """(time, pts, repeats) of the frames that the packets' times promise, decoding none."""
     if isinstance(sampling, KeyFrames):
-        return [(pts - timeline.start, pts, 1) for pts in timeline.key_times()]
+        return [(pts - timeline.origin, pts, 1) for pts in timeline.key_times()]
     return list(_pick(timeline.frames(), sampling, timeline=timeline))
 
 
@@ -138,8 +143,12 @@ def decode_then_pick(
 def _pick(
     frames: Iterable[tuple[int, int, Item]], sampling: TimedSampling, *, timeline: Timeline
 ) -> Iterator[tuple[int, Item, int]]:
-    slot = slot_of(sampling, time_base=timeline.time_base, duration=timeline.end)
-    return pick(frames, slot=slot, longest_hold=int(LONGEST_HOLD_S / timeline.time_base))
+    return pick(
+        frames,
+        slot=slot_of(sampling, time_base=timeline.time_base, duration=timeline.end),
+        longest_step=int(LONGEST_STEP_S / timeline.time_base),
+        clock_jumps=timeline.clock_jumps,
+    )
 
 
 def _picked(time: int, frame: VideoFrame, repeats: int, *, timeline: Timeline) -> PickedFrame:

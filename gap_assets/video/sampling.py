@@ -11,8 +11,9 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-LONGEST_HOLD_S = 10
-"""A picture on screen for longer counts as a gap in the recording and is picked once."""
+LONGEST_STEP_S = 10
+"""A longer step is one of the clock, not of the recording: backwards in any file, and forwards in
+the formats whose clock may jump. ffmpeg draws the line there too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,26 +65,33 @@ def slot_of(sampling: TimedSampling, *, time_base: Fraction, duration: int) -> C
         case EverySeconds(seconds=seconds):  # ceil(t / seconds)
             up, down = (time_base / Fraction(seconds)).as_integer_ratio()
             return lambda time: -(-time * up // down)
-        case FixedCount(count=count):  # ceil(t count / duration - 1/2)
+        case FixedCount(
+            count=count
+        ):  # ceil(t count / duration - 1/2), also of frames that are late
             whole = 2 * max(duration, 1)
-            return lambda time: -((max(duration, 1) - 2 * time * count) // whole)
+            return lambda time: min(-((max(duration, 1) - 2 * time * count) // whole), count)
 
 
 def pick(
-    frames: Iterable[tuple[int, int, Item]], *, slot: Callable[[int], int], longest_hold: int
+    frames: Iterable[tuple[int, int, Item]],
+    *,
+    slot: Callable[[int], int],
+    longest_step: int,
+    clock_jumps: bool,
 ) -> Iterator[tuple[int, Item, int]]:
     """Picks from frames in presentation order, one at a time, holding only the latest.
 
-    A frame is picked when it is the last of its slot, and repeated for each output until the next
-    pick, as ffmpeg does; so is the first pick where the video starts late. Only a picture that
-    stays for more than `longest_hold` is picked once, so no gap in the timestamps becomes work.
-    A video always yields at least one pick, however short. Where the clock is set back by more than
-    that, as in files joined end to end, picking goes on from the new time.
+    A frame is picked when it is the last of its slot, and counts for each output until the next
+    pick, as ffmpeg repeats it; so does the first pick where the video starts late. A video always
+    yields at least one pick, however short. Where the clock is set back by more than
+    `longest_step`, as in files joined end to end, picking goes on from the new time.
 
     Args:
         frames: (time, duration, item) of each frame, in the time unit of `slot`.
         slot: As `slot_of` returns it.
-        longest_hold: In the same unit.
+        longest_step: In the same unit.
+        clock_jumps: Whether a longer step forwards is one of the clock as well: the picture before
+            it is picked once.
 
     Yields:
         (time, item, repeats) with repeats of at least 1.
@@ -92,11 +100,12 @@ def pick(
     held_slot = outputs = shown_since = end = 0
 
     def repeats(until_slot: int, until: int) -> int:
-        return 1 if until - shown_since > longest_hold else until_slot - outputs
+        jumped = clock_jumps and until - shown_since > longest_step
+        return 1 if jumped else until_slot - outputs
 
     for time, duration, item in frames:
         due = slot(time)
-        if held is not None and held[0] - time > longest_hold:
+        if held is not None and held[0] - time > longest_step:
             outputs, shown_since, held_slot, end = due, time, due, time
         elif held is not None and due > held_slot:
             if due > outputs:

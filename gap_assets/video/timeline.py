@@ -16,11 +16,15 @@ from pathlib import Path
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.format import Flags
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from gap_assets.video.container import encrypted, open_video
 from gap_assets.video.nal import packet_reader
+
+RAW = {"mpegvideo"}  # no header: libavformat guesses the rate, and has no clock to start on
+UNSTAMPED = {"avi"} | RAW
 
 
 class Feed(IntEnum):
@@ -37,21 +41,25 @@ class Timeline:
 
     Attributes:
         time_base: Seconds per unit of all times.
-        start: The container's start on the clock of `pts`; other times count from it.
-        pts: Presentation time of each packet; where the file gives none, 0.
+        start: The container's start on the clock of `pts`; other times count from it. None for raw
+            MPEG, which has no clock: times count from the first frame.
+        pts: Presentation time of each packet, or its decoding time where not `stamped`.
         durations: Duration of each packet, 0 where unknown.
         keys: Indices of the key packets, ascending.
         hidden: Indices of packets that the file's edit list hides.
         expendable: Indices of packets whose frame no other frame refers to, where that is known.
-        stamped: Whether the file stores presentation times. AVI does not: libavformat makes them up
-            from the decoding order, and only the order of the decoder's output is right.
+        stamped: Whether the file stores presentation times. AVI and raw MPEG do not: PyAV has
+            libavformat make them up from the decoding order, and only the order of the decoder's
+            output is right.
         regular: Whether the packets tell exactly which frames there are: each shown packet is whole
             and has a stored presentation time of its own.
         claimed_s: The duration in seconds that the header claims, if it does.
+        clock_jumps: Whether the container is one of those whose clock may jump in mid-recording,
+            such as MPEG-TS.
     """
 
     time_base: Fraction
-    start: int
+    start: int | None
     pts: "array[int]"
     durations: "array[int]"
     keys: list[int]
@@ -60,6 +68,12 @@ class Timeline:
     stamped: bool
     regular: bool
     claimed_s: float | None
+    clock_jumps: bool
+
+    @property
+    def origin(self) -> int:
+        """The moment on the clock of `pts` that times count from."""
+        return min(self.pts, default=0) if self.start is None else self.start
 
     @property
     def end(self) -> int:
@@ -71,10 +85,18 @@ class Timeline:
         """When the last frame ends, in seconds."""
         return float(self.end * self.time_base)
 
+    @property
+    def rate(self) -> float | None:
+        """Shown frames per second, from the first to the end of the last; None if that is 0 s."""
+        frames = self.frames()
+        seconds = float((self.end - frames[0][0]) * self.time_base) if frames else 0.0
+        return len(frames) / seconds if seconds > 0 else None
+
     def frames(self) -> list[tuple[int, int, int]]:
         """(time, duration, pts) of the shown frames in presentation order."""
+        origin = self.origin
         return sorted(
-            (pts - self.start, self.durations[index], pts)
+            (pts - origin, self.durations[index], pts)
             for index, pts in enumerate(self.pts)
             if index not in self.hidden
         )
@@ -116,7 +138,7 @@ def read_timeline(path: Path) -> Timeline:
     Raises:
         UnreadableVideoError: The file cannot be opened, or its samples are encrypted.
     """
-    pts, durations = array("q"), array("q")
+    pts, dts, durations = array("q"), array("q"), array("q")
     keys: list[int] = []
     hidden: set[int] = set()
     shown: set[int | None] = set()
@@ -142,15 +164,18 @@ def read_timeline(path: Path) -> Timeline:
             if expendable:
                 layers[index] = layer
             pts.append(time or 0)
+            dts.append(packet.dts if packet.dts is not None else time or 0)
             durations.append(packet.duration or 0)
         time_base = Fraction(stream.time_base or 1)
-        stamped = container.format.name != "avi" and None not in shown
+        name = container.format.name
+        clock_jumps = Flags.ts_discont in Flags(container.format.flags)
+        stamped = name not in UNSTAMPED and None not in shown
         start = round(Fraction(container.start_time or 0, 1_000_000) / time_base)
         claimed_s = _claimed_s(container, stream)
     return Timeline(
         time_base=time_base,
-        start=start,
-        pts=pts,
+        start=None if name in RAW else start,
+        pts=pts if stamped else dts,
         durations=durations,
         keys=keys,
         hidden=frozenset(hidden),
@@ -158,6 +183,7 @@ def read_timeline(path: Path) -> Timeline:
         stamped=stamped,
         regular=regular and stamped,
         claimed_s=claimed_s,
+        clock_jumps=clock_jumps,
     )
 
 

@@ -144,3 +144,17 @@ def test_a_model_may_bring_its_own_reference_captions(tmp_path):
     assert len(general) == len(set(general)) > 50
     (tmp_path / "calibration_captions.txt").write_text("one\n\ntwo\nthree\n", encoding="utf-8")
     assert calibration_captions(f"local-dir:{tmp_path}") == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(("repeats", "medoid"), [(None, 1), ([1, 1, 50], 2)])
+def test_a_still_weighs_as_often_as_it_is_repeated(repeats, medoid):
+    angles = np.radians([0, 8, 30])
+    references = np.concatenate([np.eye(2), -np.eye(2)])
+    [kept] = filter_captions(
+        ["first", "middle", "last"],
+        method="cluster",
+        repeats=repeats,
+        embeddings=np.stack([np.cos(angles), np.sin(angles)], axis=1),
+        calibration=calibrate(references, chance=0.01),
+    )
+    assert (kept.position, kept.members) == (medoid, (0, 1, 2))

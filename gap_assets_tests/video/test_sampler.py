@@ -118,7 +118,8 @@ def test_variable_frame_rate_is_sampled_by_presentation_time(tmp_path: Path) -> 
     path = write_clip(tmp_path / "vfr.mkv", times=times, count=len(times), options=X264)
     frames = list(sample_frames(path, sampling=FramesPerSecond(rate=1.0)))
     before = [max(time for time in times if time < 1000 * k + 500) for k in range(5)]
-    assert [round(1000 * frame.timestamp_s) for frame in frames][:5] == before
+    outputs = [frame.timestamp_s for frame in frames for _ in range(frame.repeats)]
+    assert [round(1000 * timestamp_s) for timestamp_s in outputs][:5] == before
     assert sampled(path, FramesPerSecond()) == decoded_in_full(path, FramesPerSecond())
 
 
@@ -136,10 +137,31 @@ def test_times_count_from_the_containers_start(tmp_path: Path) -> None:
     assert probe(path).duration_s == pytest.approx(2.0, abs=0.01)
 
 
-def test_a_gap_of_hours_repeats_nothing(tmp_path: Path) -> None:
+def test_a_still_is_one_frame_that_counts_as_often_as_it_is_due(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "slides.mp4", times=[0, 1000, 31_000], count=3)
+    extraction = extract_frames(path, sampling=FramesPerSecond(), short_side=64)
+    assert [frame.frame_index for frame in extraction.frames] == [0, 1, 2]
+    assert [frame.timestamp_s for frame in extraction.frames] == [0, 1, 31]
+    assert [frame.repeats for frame in extraction.frames][:2] == [1, 30]
+    once = extract_frames(path, sampling=FramesPerSecond(), short_side=64, once=True)
+    assert [frame.repeats for frame in once.frames] == [1, 1, 1]
+    assert [frame.image for frame in once.frames] == [frame.image for frame in extraction.frames]
+    limits = Limits(max_frames=3)
+    assert (
+        extract_frames(
+            path, sampling=FramesPerSecond(), limits=limits, short_side=64, once=True
+        ).damage
+        is None
+    )
+
+
+def test_the_repeats_of_stills_keep_the_frame_limit(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "gap.mp4", times=[0, 1000, 36_000_000], count=3)
-    frames = list(sample_frames(path, sampling=FramesPerSecond(rate=1.0)))
-    assert [frame.timestamp_s for frame in frames] == [0, 1, 36_000]
+    extraction = extract_frames(
+        path, sampling=FramesPerSecond(), limits=Limits(max_frames=20), short_side=64
+    )
+    assert [frame.repeats for frame in extraction.frames] == [1, 19]
+    assert extraction.damage == "The limit of 20 frames cut the video short."
 
 
 def damaged(clip: Path, *, holes: int = 3, length: int = 900) -> Path:

@@ -28,14 +28,21 @@ rates = st.sampled_from([0.1, 0.5, 1.0, 1.5, 2.0, 29.97])
 
 
 def outputs(
-    times: list[int], sampling: TimedSampling, *, last: int = 40, longest_hold: int = NEVER_A_GAP
+    times: list[int],
+    sampling: TimedSampling,
+    *,
+    last: int = 40,
+    longest_step: int = NEVER_A_GAP,
+    clock_jumps: bool = False,
 ) -> list[int]:
     durations = [after - before for before, after in pairwise(times)] + [last]
     slot = slot_of(sampling, time_base=MILLISECOND, duration=times[-1] + last)
     frames = zip(times, durations, times, strict=True)
     return [
         item
-        for _, item, repeats in pick(frames, slot=slot, longest_hold=longest_hold)
+        for _, item, repeats in pick(
+            frames, slot=slot, longest_step=longest_step, clock_jumps=clock_jumps
+        )
         for _ in range(repeats)
     ]
 
@@ -81,8 +88,8 @@ def test_fixed_count_takes_the_middle_of_equal_parts(times: list[int], count: in
     times=st.lists(st.integers(0, 10**15), min_size=1, max_size=20, unique=True).map(sorted),
     sampling=st.sampled_from([FramesPerSecond(), EverySeconds(seconds=2), FixedCount(count=30)]),
 )
-def test_gaps_never_become_work(times: list[int], sampling: TimedSampling) -> None:
-    picked = outputs(times, sampling, longest_hold=10_000)
+def test_jumps_of_the_clock_never_become_work(times: list[int], sampling: TimedSampling) -> None:
+    picked = outputs(times, sampling, longest_step=10_000, clock_jumps=True)
     assert 1 <= len(picked) <= max(11 * len(times), 31)
     assert picked == sorted(picked)
 
@@ -91,13 +98,17 @@ def test_a_clip_under_half_a_second_gives_its_last_frame() -> None:
     assert outputs([0, 40, 80], FramesPerSecond()) == [80]
 
 
-@pytest.mark.parametrize("hold", [9_000, 11_000])
-def test_a_still_is_repeated_only_within_the_longest_hold(hold: int) -> None:
-    repeats = outputs([0, hold], FramesPerSecond(), longest_hold=10_000).count(0)
-    assert repeats == (9 if hold == 9_000 else 1)
+@pytest.mark.parametrize(
+    ("stays", "clock_jumps", "expected"), [(9, True, 9), (11, True, 1), (11, False, 11)]
+)
+def test_a_still_counts_as_long_as_it_stays(stays: int, clock_jumps: bool, expected: int) -> None:
+    picked = outputs(
+        [0, 1000 * stays], FramesPerSecond(), longest_step=10_000, clock_jumps=clock_jumps
+    )
+    assert picked.count(0) == expected
 
 
 def test_picking_goes_on_where_the_clock_is_set_back() -> None:
     joined = [*range(50_000, 53_000, 100), *range(0, 3_000, 100)]
-    picked = outputs(joined, FramesPerSecond(), last=100, longest_hold=10_000)
+    picked = outputs(joined, FramesPerSecond(), last=100, longest_step=10_000)
     assert picked[-3:] == [400, 1400, 2400]

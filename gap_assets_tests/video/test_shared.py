@@ -87,10 +87,13 @@ def test_hard_files_end_as_they_must(name: str) -> None:
         assert name in str(error.value)
         return
     frames = sampled(path)
-    assert signature(frames) == signature(decoded_in_full(path))
+    if name != "made_gap_10h.mp4":  # which is cut by the limit
+        assert signature(frames) == signature(decoded_in_full(path))
     decoded = all_frames(path, timeline=read_timeline(path), limits=Limits(), report=DecodeReport())
     assert sum(1 for _ in decoded) == int(expected["pyav18_packetwise_frames"])
     damage = extract_frames(path, sampling=ONCE_A_SECOND, short_side=224).damage
-    assert (damage is not None) == (expected["class"] == "partial")
     if name == "made_gap_10h.mp4":
-        assert [frame.repeats for frame in frames] == [1, 1, 1]
+        assert [frame.repeats for frame in frames] == [1, 9999]
+        assert damage == "The limit of 10000 frames cut the video short."
+        return
+    assert (damage is not None) == (expected["class"] == "partial")

@@ -156,6 +156,35 @@ def test_a_warehouse_of_an_older_version_gets_its_new_columns(warehouse):
     assert warehouse.read("SELECT unsupported FROM video_summaries").item() == 0.5
 
 
+def test_an_older_version_counts_frames_once_and_forgets_what_is_made_otherwise(warehouse):
+    """As version 2 left it: a video at 1 fps, one with a still, and one in AVI."""
+    times = {"steady": [0, 1, 2], "slides": [0, 1, 40], "avi": [0, 1, 2]}
+    frames = [(video, i, float(t)) for video, ts in times.items() for i, t in enumerate(ts)]
+    videos = [(video, 42.0 if video == "slides" else 3.0, video) for video in times]
+    ledger = [(asset, video) for asset in ("videos", "frames", "frame_captions") for video in times]
+    tables = {
+        "frames": pl.DataFrame(
+            frames, schema=["video_id", "frame_index", "timestamp_s"], orient="row"
+        ),
+        "videos": pl.DataFrame(
+            videos, schema=["video_id", "duration_s", "container"], orient="row"
+        ),
+        "materializations": pl.DataFrame(
+            [*ledger, ("gap_metrics", None)], schema=["asset", "video_id"], orient="row"
+        ),
+    }
+    put(warehouse, tables, where={})
+    with warehouse.transaction() as connection:
+        connection.execute("ALTER TABLE frames DROP COLUMN repeats")
+        connection.execute("UPDATE warehouse SET value = '2' WHERE key = 'schema_version'")
+    assert warehouse.read("SELECT DISTINCT repeats FROM frames").item() == 1
+    left = warehouse.read("SELECT asset, video_id FROM materializations ORDER BY ALL").rows()
+    assert left == [
+        *(("frame_captions", "steady"), ("frames", "steady")),
+        *(("videos", video) for video in sorted(times)),
+    ]
+
+
 def test_an_older_version_without_embeddings_yet(warehouse):
     warehouse.read("FROM videos")
     with warehouse.transaction() as connection:

@@ -45,8 +45,8 @@ class FramesConfig(ChunkConfig):
             kinds={"ffmpeg"},
             description="The sampled frames of each video, as JPEGs a little larger than what the"
             " model sees. By default one frame a second, chosen as `ffmpeg -vf fps=1` chooses"
-            " them, but a picture that stays for more than 10 s counts once; decoded packet by"
-            " packet: a damaged packet loses only itself. What a model"
+            " them; a picture that stays is stored once, with how often it counts. Decoded packet"
+            " by packet: a damaged packet loses only itself. What a model"
             " sees is always the stored picture, so a re-run sees the same pixels.",
         ),
         video_spec(

@@ -88,6 +88,15 @@ def test_a_prediction_that_a_seed_contradicts_is_not_made():
     assert "predicts nothing" in prediction(made, before="a", after="b")
 
 
+def test_the_weaker_case_stands_beside_the_prediction():
+    made = grid()
+    assert "writes already" not in prediction(made, before="a", after="b")
+    names = {BOTH: "last-stage-both", ALONE: "last-stage-captions"}
+    more = [row._replace(condition=names[row.condition]) for row in made.rows if row[0] in names]
+    told = prediction(replace(made, rows=[*made.rows, *more]), before="a", after="b")
+    assert "writes already, the same stage changes them by 0.200 ± 0.000 and −0.700" in told
+
+
 def test_a_table_has_a_line_for_each_trained_condition_of_a_dial():
     lines = table(grid(), metrics=["gap", "recall_at_1"])
     assert ["captions leave out", "0", "3", "0.310 ± 0.010", "0.900 ± 0.000"] in lines

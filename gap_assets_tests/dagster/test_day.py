@@ -99,7 +99,11 @@ def test_a_day(server, look, tmp_path):
     page = look(f"/runs/{one}", "RUN_SUCCESS", name="run-of-one")
     page.get_by_placeholder("Filter…").first.fill("to do")
     page.get_by_text("1 videos; frames: 1 to do").first.wait_for(timeout=90_000)
-    server.launch("projections_and_report")
+    server.launch(
+        "projections_and_report",
+        assets=["projection_model", "untrained_embeddings", "gap_metrics", "gap_report"],
+        checks={"frames": ["one_configuration", "up_to_date"]},
+    )
 
     # The broken one, the outlier and what is out of date are found by looking.
     partitions = "/assets/frames?view=partitions&partition="

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -72,9 +74,24 @@ class Server:
             time.sleep(1)
         raise AssertionError("nothing happened in time")
 
-    def launch(self, job: str, *, config: dict | None = None, video: str | None = None) -> str:
-        """Runs a job, of one video if it is named, and waits for its end."""
-        selector = {**LOCATION, "pipelineName": job}
+    def launch(
+        self,
+        job: str,
+        *,
+        config: dict | None = None,
+        video: str | None = None,
+        assets: Sequence[str] = (),
+        checks: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> str:
+        """Runs a job, or some of its assets and checks, of one video if named; waits for its end."""
+        selector: dict = {**LOCATION, "pipelineName": job}
+        if assets or checks:
+            selector["assetSelection"] = [{"path": [asset]} for asset in assets]
+            selector["assetCheckSelection"] = [
+                {"assetKey": {"path": [asset]}, "name": name}
+                for asset, names in checks.items()
+                for name in names
+            ]
         tags = [{"key": "dagster/partition", "value": video}] if video else []
         answer = self.ask(
             "mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) {"

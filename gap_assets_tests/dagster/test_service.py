@@ -83,7 +83,7 @@ class Server:
         assets: Sequence[str] = (),
         checks: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> str:
-        """Runs a job, or some of its assets and checks, of one video if named; waits for its end."""
+        """Runs a job, or some assets and checks of it, of one video if named, to its end."""
         selector: dict = {**LOCATION, "pipelineName": job}
         if assets or checks:
             selector["assetSelection"] = [{"path": [asset]} for asset in assets]

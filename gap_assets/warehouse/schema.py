@@ -278,10 +278,10 @@ def comment_on(table: str) -> list[str]:
     """Statements that give a table and its columns their descriptions."""
     declared = TABLES[table]
     on_columns = (
-        f"COMMENT ON COLUMN {table}.{name} IS {_quoted(description)}"
+        f"COMMENT ON COLUMN {table}.{name} IS {quoted(description)}"
         for name, (_, description) in declared.columns.items()
     )
-    return [f"COMMENT ON TABLE {table} IS {_quoted(declared.description)}", *on_columns]
+    return [f"COMMENT ON TABLE {table} IS {quoted(declared.description)}", *on_columns]
 
 
 def row_types(table: str) -> dict[str, PolarsType]:
@@ -295,5 +295,6 @@ def holds_embeddings(table: str) -> bool:
     return any(kind == EMBEDDING for kind, _ in TABLES[table].columns.values())
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as SQL's literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -6,6 +6,8 @@ A view is made once all tables that it reads are there. Nothing in the platform 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from gap_assets.warehouse.schema import quoted
+
 
 @dataclass(frozen=True, kw_only=True)
 class View:
@@ -136,11 +138,6 @@ def create_view(name: str, *, describe_columns: bool) -> Iterator[str]:
     """
     view = VIEWS[name]
     yield f"CREATE OR REPLACE VIEW {name} AS {view.query}"
-    yield f"COMMENT ON VIEW {name} IS {_quoted(view.description)}"
+    yield f"COMMENT ON VIEW {name} IS {quoted(view.description)}"
     for column, description in view.columns.items() if describe_columns else ():
-        yield f"COMMENT ON COLUMN {name}.{column} IS {_quoted(description)}"
-
-
-def _quoted(text: str) -> str:
-    """A text as SQL's literal."""
-    return "'" + text.replace("'", "''") + "'"
+        yield f"COMMENT ON COLUMN {name}.{column} IS {quoted(description)}"

@@ -62,7 +62,7 @@ def test_only_the_last_run_of_a_backfill_makes_checks(copy_of_made, others, eval
     with open_instance(copy_of_made) as instance:
         for number in range(others):
             run = dg.DagsterRun(
-                job_name="x", run_id=str(number), status=dg.DagsterRunStatus.QUEUED, tags=tags
+                job_name="x", run_id=str(number), status=dg.DagsterRunStatus.STARTED, tags=tags
             )
             instance.add_run(run)
     assert bool(evaluated(copy_of_made, "frames", tags=tags)) == evaluates

@@ -12,6 +12,7 @@ from gap_assets.settings import Settings
 OTHER: dict[str, Any] = {
     "sampling.sampling": {"every_seconds": {"seconds": 3.0}},
     "coca.model": "coca_roberta-ViT-B-32",
+    "caption_filter.chance": 0.25,
     "sources.more_videos": ["/more"],
     "sources.only": ["v_1"],
     "summarizer.prompt": "Say it: {captions}",
@@ -39,6 +40,8 @@ def another(name: str, annotation: Any, value: Any) -> Any:
         kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
     if str in kinds:
         return f"{value}-other"
+    if kinds == [bool]:
+        return not value
     return (value or 20) + 1
 
 

@@ -120,7 +120,7 @@ def store_cell(warehouse: Warehouse, cell: Cell, rows: list[CauseRow]) -> None:
     warehouse.write(work)
 
 
-@cause_asset(FIGURE, kinds={"matplotlib"}, deps=[TABLE])
+@cause_asset(FIGURE, kinds={"matplotlib"}, deps=[TABLE], op_tags=needs(gpu=False))
 def cause_figure(warehouse: WarehouseResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Gap and retrieval along the trainings of `cause_runs`, and a table of where they end.
 

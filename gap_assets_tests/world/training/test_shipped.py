@@ -51,7 +51,7 @@ def test_the_shipped_models_read_new_videos():
     readings = read_samples(coca, seed=20, videos=12)
     figures = coca_figures(coca, readings, seed=20)
     writer = load_summarizer(model=PROFILES["embedded"].summarizer, device="cpu")
-    figures |= summarizer_figures(writer, readings)
+    figures |= summarizer_figures(writer, readings, coca)
     assert set(TARGETS) <= set(figures)
     # Far below the targets, as 12 videos are few; a broken pipeline gives next to nothing.
     assert figures["frame_caption_exact"] > 0.6

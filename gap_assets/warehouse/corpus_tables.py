@@ -1,0 +1,40 @@
+"""The tables whose rows are made from all videos at once, or from none."""
+
+from gap_assets.warehouse.table import EMBEDDING, Table
+
+CORPUS_TABLES: dict[str, Table] = {
+    "untrained_embeddings": Table(
+        description="Embeddings by networks that were never trained: the control.",
+        columns={
+            "video_id": ("VARCHAR", "The video, or the picture of noise."),
+            "encoder": ("VARCHAR", "The network: untrained- and its seed."),
+            "modality": ("VARCHAR", "video, text or noise."),
+            "source": ("VARCHAR", "The fusion, or the source of the text."),
+            "embedding": (EMBEDDING, "As in the tables of the trained network."),
+        },
+    ),
+    "gap_metrics": Table(
+        description="One number per encoder, pair of sources and metric.",
+        columns={
+            "encoder": ("VARCHAR", "The model and its weights, or an untrained network."),
+            "video_source": ("VARCHAR", "The fusion, or what stands in its place."),
+            "text_source": ("VARCHAR", "The source of the texts."),
+            "metric": ("VARCHAR", "Its name; the report defines it."),
+            "value": ("DOUBLE", "Its value."),
+            "ci_low": ("DOUBLE", "Lower end of its 95 % interval, if it has one."),
+            "ci_high": ("DOUBLE", "Upper end of its 95 % interval, if it has one."),
+            "n": ("INTEGER", "Pairs that it was measured on."),
+        },
+    ),
+    "cause_runs": Table(
+        description="Figures along trainings of small CoCas that differ in one choice.",
+        columns={
+            "condition": ("VARCHAR", "What differs from the baseline, or baseline."),
+            "seed": ("INTEGER", "Of the initial weights and of the order of batches."),
+            "step": ("INTEGER", "Steps that were trained before it was measured."),
+            "metric": ("VARCHAR", "gap, cone_image, cone_text, rmg, knn_excess, recall_at_1 ..."),
+            "value": ("DOUBLE", "Its value on held-out drawn pictures and their captions."),
+        },
+        key=("condition", "seed", "step", "metric"),
+    ),
+}

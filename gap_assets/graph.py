@@ -52,7 +52,7 @@ STEPS: dict[str, Step] = {
         upstream=("frame_captions", "filtered_captions", "video_summaries", "reference_captions"),
         optional=("reference_captions",),
         parameters=("coca",),
-        version="2",
+        version="3",
     ),
     "untrained_embeddings": Step(
         upstream=(
@@ -84,7 +84,7 @@ STEPS: dict[str, Step] = {
         upstream=("video_embeddings", "text_embeddings", "untrained_embeddings"),
         optional=("untrained_embeddings",),
         parameters=("coca", *MAIN_PAIR, *RESAMPLING),
-        version="2",
+        version="3",
         per_video=False,
     ),
     "gap_report": Step(
@@ -94,8 +94,10 @@ STEPS: dict[str, Step] = {
             *MAIN_PAIR,
             *RESAMPLING,
             "statistics.untrained_seeds",
+            "statistics.smallest_gap",
+            "statistics.smallest_cone",
         ),
-        version="4",
+        version="5",
         per_video=False,
     ),
 }

@@ -242,6 +242,12 @@ class GapStatistics(Choice):
     """Resamples of the videos behind each interval."""
     permutations: int = Field(default=999, ge=19)  # With fewer no p reaches 0.05.
     """Shuffles behind each p-value, at least 19."""
+    # Of 0.1, items of one modality are .005 more alike, as a cosine, than items of two; CLIP's gap
+    # is eight times as large. A cone of 0.1 is a mean angle of 84 degrees.
+    smallest_gap: float = Field(default=0.1, ge=0, allow_inf_nan=False)
+    """The smallest gap of interest: the verdict tells larger from smaller ones."""
+    smallest_cone: float = Field(default=0.1, ge=0, allow_inf_nan=False)
+    """The smallest mean cosine that counts as a cone."""
     neighbors: int = Field(default=15, ge=2)
     """UMAP's neighbours."""
     untrained_seeds: int = Field(default=5, ge=0)

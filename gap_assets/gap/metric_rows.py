@@ -12,15 +12,20 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from gap_assets.gap.metrics.copies import near_copies
 from gap_assets.gap.metrics.interventions import MEASURES, UNSHIFTED, intervene, loss_landscape
+from gap_assets.gap.metrics.mixed_gallery import mixed_gallery
 from gap_assets.gap.metrics.moments import closed_form
+from gap_assets.gap.metrics.pooling import Pooled, pooling
 from gap_assets.gap.metrics.resampling import bootstrap_weights
-from gap_assets.gap.pairs import MIN_PAIRS, AnyFloats, Pairs, check_pairs
+from gap_assets.gap.pairs import MIN_PAIRS, AnyFloats, Labels, Pairs, check_pairs, unit_rows
 from gap_assets.gap.scorecard import Metric, scorecard, summarise
 
 MEAN = "mean"
 FRAMES = "frames"
 NOISE = "noise"
+CAPTIONS = "captions"
+GALLERY_TEXTS = ("reference", "captions", "summary", "filtered")  # the first that there is
 MATRIX_BOOTSTRAPS = 200  # for the many pairs beside the main ones
 RAW_METRICS = (  # what keeps its meaning for vectors shorter than 1
     "centroid_gap",
@@ -40,10 +45,14 @@ class SourceVectors:
         videos: Fusion to embeddings as fused. From the raw means, `mean`, follows `frames`:
             without re-normalising, centroid and cone of the means are those of single frames.
         texts: Text source to embeddings.
+        captions: Means of the unit embeddings of all captions, not made unit vectors.
+        frames: (N,) frames of each video.
     """
 
     videos: Mapping[str, AnyFloats]
     texts: Mapping[str, AnyFloats]
+    captions: AnyFloats | None = None
+    frames: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,8 @@ class MetricPlan:
         bootstraps: Replicates for the full scorecards; at most 200 elsewhere.
         permutations: Sign flips for the full scorecards.
         seed: Of all of it.
+        smallest_gap: The smallest gap of interest, for the verdict.
+        smallest_cone: The smallest cone of interest.
     """
 
     encoder: str
@@ -81,10 +92,21 @@ class MetricPlan:
     bootstraps: int = 1000
     permutations: int = 999
     seed: int = 0
+    smallest_gap: float = 0.1
+    smallest_cone: float = 0.1
+
+
+def matched(encoder: str) -> str:
+    """The name of a model's rows on those videos only that the untrained networks saw."""
+    return f"{encoder} × videos of the controls"
 
 
 def metric_rows(
-    trained: SourceVectors, plan: MetricPlan, controls: Mapping[str, SourceVectors] | None = None
+    trained: SourceVectors,
+    plan: MetricPlan,
+    controls: Mapping[str, SourceVectors] | None = None,
+    *,
+    seen: NDArray[np.bool_] | None = None,
 ) -> Iterator[MetricRow]:
     """All rows of a warehouse: main pair, text ladder, fusions, source matrix, controls.
 
@@ -93,12 +115,15 @@ def metric_rows(
         plan: The main pair and the resampling.
         controls: Name (`untrained-0`) to the same videos and texts by that network. A video source
             `noise` holds embeddings of noise pictures, any number of rows.
+        seen: (N,) the videos that the controls saw; where those are not all, the trained model is
+            measured on them as well, under the name `matched(encoder)`.
 
     Raises:
         GapInputError: A pair of sources cannot be measured (`check_pairs`). Pairs other than the
             main one that have fewer than three common videos are left out.
     """
     video = trained.videos[plan.video]
+    clusters = _clusters(video, trained.texts[plan.text])
     for name, text in trained.texts.items():
         present = both_present(video, text)
         if name == plan.text or present.sum() >= MIN_PAIRS:
@@ -108,17 +133,26 @@ def metric_rows(
                 seed=plan.seed,
                 bootstraps=plan.bootstraps,
                 permutations=plan.permutations,
+                clusters=_numbered(clusters[present]),
             )
             if name == plan.text:
                 found += _tampered(check_pairs(video[present], text[present]), plan)
             yield from _rows(plan.encoder, plan.video, name, found)
             if MEAN in trained.videos:
-                raw = _closed_form(trained.videos[MEAN], text, plan, normalise=False)
+                raw = _closed_form(
+                    trained.videos[MEAN], text, plan, clusters=clusters, normalise=False
+                )
                 yield from _rows(plan.encoder, FRAMES, name, raw)
+    yield from _pooling_rows(trained, plan, clusters)
+    yield from _mixed_rows(trained, plan)
     everything = {**trained.videos, **trained.texts}
     for (first, one), (second, other) in combinations(everything.items(), 2):
         if first != plan.video or second not in trained.texts:  # those have a full scorecard
-            yield from _rows(plan.encoder, first, second, _closed_form(one, other, plan))
+            found = _closed_form(one, other, plan, clusters=clusters)
+            yield from _rows(plan.encoder, first, second, found)
+    if seen is not None and not seen.all():
+        same = _closed_form(video[seen], trained.texts[plan.text][seen], plan)
+        yield from _rows(matched(plan.encoder), plan.video, plan.text, same)
     yield from _control_rows(controls or {}, plan)
 
 
@@ -127,11 +161,73 @@ def both_present(first: AnyFloats, second: AnyFloats) -> NDArray[np.bool_]:
     return np.asarray(~(np.isnan(first).all(axis=1) | np.isnan(second).all(axis=1)))
 
 
+def _clusters(video: AnyFloats, text: AnyFloats) -> Labels:
+    """(N,) near-copies by the main pair of sources; a video that lacks one of them is by itself."""
+    present = both_present(video, text)
+    clusters = np.arange(len(video)) + len(video)
+    clusters[present] = near_copies(check_pairs(video[present], text[present]))
+    return clusters
+
+
+def _numbered(clusters: Labels) -> Labels:
+    """The same clusters, numbered from 0 without a break."""
+    return np.asarray(np.unique(clusters, return_inverse=True)[1])
+
+
 def _rows(
     encoder: str, video_source: str, text_source: str, found: Iterable[Metric]
 ) -> Iterator[MetricRow]:
     for metric in found:
         yield MetricRow(encoder, video_source, text_source, *astuple(metric))
+
+
+def _pooling_rows(
+    trained: SourceVectors, plan: MetricPlan, clusters: Labels
+) -> Iterator[MetricRow]:
+    """What pooling adds to the gap, for every fusion; nothing without the means of captions."""
+    text, caption = trained.texts[plan.text], trained.texts.get(CAPTIONS)
+    if trained.captions is None or trained.frames is None or caption is None:
+        return
+    frames = trained.videos.get(MEAN)
+    if frames is None:
+        return
+    present = both_present(text, trained.captions) & both_present(frames, caption)
+    if present.sum() < MIN_PAIRS:
+        return
+    labels = _numbered(clusters[present])
+    units = int(labels.max()) + 1
+    weights = bootstrap_weights(units, bootstraps=plan.bootstraps, seed=plan.seed)
+    for fusion, video in trained.videos.items():
+        stages = Pooled(
+            frames=frames[present].astype(np.float64),
+            captions=trained.captions[present].astype(np.float64),
+            video=unit_rows(video[present]),
+            caption=unit_rows(caption[present]),
+            text=unit_rows(text[present]),
+            counts=trained.frames[present].astype(np.float64),
+        )
+        found = pooling(stages, weights=weights, clusters=labels)
+        rows = summarise(found, n=len(labels), units=units)
+        yield from _rows(plan.encoder, fusion, plan.text, rows)
+
+
+def _mixed_rows(trained: SourceVectors, plan: MetricPlan) -> Iterator[MetricRow]:
+    """Search in mixed galleries by the main text; their texts are the first other source."""
+    others = [name for name in GALLERY_TEXTS if name in trained.texts and name != plan.text]
+    for name in others[:1]:
+        queries, video, text = (
+            trained.texts[plan.text],
+            trained.videos[plan.video],
+            trained.texts[name],
+        )
+        present = both_present(queries, video) & both_present(text, text)
+        if present.sum() >= MIN_PAIRS:
+            units = [unit_rows(rows[present]) for rows in (queries, video, text)]
+            found = mixed_gallery(*units, seed=plan.seed)
+            metrics = (
+                Metric(key, value, None, None, len(units[0])) for key, value in found.items()
+            )
+            yield from _rows(plan.encoder, plan.video, plan.text, metrics)
 
 
 def _tampered(pairs: Pairs, plan: MetricPlan) -> Iterator[Metric]:
@@ -149,7 +245,12 @@ def _tampered(pairs: Pairs, plan: MetricPlan) -> Iterator[Metric]:
 
 
 def _closed_form(
-    first: AnyFloats, second: AnyFloats, plan: MetricPlan, *, normalise: bool = True
+    first: AnyFloats,
+    second: AnyFloats,
+    plan: MetricPlan,
+    *,
+    clusters: Labels | None = None,
+    normalise: bool = True,
 ) -> list[Metric]:
     """The closed-form family of the common rows; [] for fewer than three."""
     present = both_present(first, second)
@@ -157,10 +258,13 @@ def _closed_form(
         return []
     pairs = check_pairs(first[present], second[present])
     video = pairs.video if normalise else first[present].astype(np.float64)
+    labels = np.arange(len(pairs)) if clusters is None else _numbered(clusters[present])
+    units = int(labels.max()) + 1
     weights = bootstrap_weights(
-        len(pairs), bootstraps=min(plan.bootstraps, MATRIX_BOOTSTRAPS), seed=plan.seed
+        units, bootstraps=min(plan.bootstraps, MATRIX_BOOTSTRAPS), seed=plan.seed
     )
-    found = summarise(closed_form(video, pairs.text, weights=weights), len(pairs))
+    replicates = closed_form(video, pairs.text, weights=weights, clusters=labels)
+    found = summarise(replicates, n=len(pairs), units=units)
     return [metric for metric in found if normalise or metric.name in RAW_METRICS]
 
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 AnyFloats = NDArray[np.floating[Any]]
+Labels = NDArray[np.intp]
+"""(N,) a number for each row, from 0: its cluster."""
 
 MIN_PAIRS = 3
 

@@ -2,7 +2,8 @@
 
 The names are the same in JSON, in the warehouse's `gap_metrics` and in the report. A metric that
 the data cannot give (recall at 10 among 8 videos, a spectrum of a constant modality) is left out,
-never reported as a made-up number.
+never reported as a made-up number. An interval is given where a simulation shows that it covers
+(`benchmarks/coverage.py`), and nowhere else.
 """
 
 import math
@@ -12,24 +13,36 @@ from pathlib import Path
 
 import numpy as np
 
+from gap_assets.gap.metrics.copies import copies_count, near_copies
 from gap_assets.gap.metrics.moments import closed_form
-from gap_assets.gap.metrics.pairwise import Comparisons, compare_all, hubness, recall_in_galleries
+from gap_assets.gap.metrics.pairwise import Comparisons, compare_all
 from gap_assets.gap.metrics.resampling import (
     bootstrap_weights,
     interval,
     sign_flip_test,
     split_half_gaps,
+    wilson,
+)
+from gap_assets.gap.metrics.retrieval import (
+    hubness,
+    middle_rank,
+    mutual_share,
+    recall_at,
+    recall_in_galleries,
+    reciprocal_rank,
+    swap_test,
 )
 from gap_assets.gap.metrics.separability import (
     MIN_PAIRS_FOR_HALVES,
     d_prime,
-    gap_axis_projections,
+    modality_clusters,
     probe_scores,
 )
 from gap_assets.gap.metrics.spectra import frechet, isotropy, shapes, structure
 from gap_assets.gap.pairs import (
     AnyFloats,
     FloatArray,
+    Labels,
     Pairs,
     check_pairs,
     duplicate_share,
@@ -37,11 +50,13 @@ from gap_assets.gap.pairs import (
 )
 
 SPLIT_HALVES = 200
+BIASED = {"centroid_gap", "centroid_angle_degrees"}
+"""Resamples of these are biased as the value is, once more: their percentiles do not cover."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A named number over n pairs, with a 95 % interval where resampling videos gives one."""
+    """A named number over n pairs, with a 95 % interval where there is one that covers."""
 
     name: str
     value: float
@@ -57,42 +72,45 @@ def scorecard(
     seed: int = 0,
     bootstraps: int = 1000,
     permutations: int = 999,
+    clusters: Labels | None = None,
 ) -> list[Metric]:
     """Every metric of N paired embeddings.
 
-    Intervals are percentiles over bootstrapped videos. For sums over pairs of videos (uniformity,
-    MMD) the bootstrap is linearised: each video's mean kernel is resampled. For retrieval and
-    mixing the gallery stays fixed and the queries are resampled. `centroid_gap` is biased upwards
-    by about (2 - 2 paired cosine - gap^2) / (2 N gap), and its interval by twice that, for the
-    bootstrap adds the bias again; `centroid_gap_debiased` is not.
+    What is a function of sums over videos has percentiles over bootstrapped videos, widened for
+    few (`resampling.interval`); a share of cases has Wilson's interval. `centroid_gap` is biased
+    upwards by about (2 - 2 paired cosine - gap^2) / (2 N gap), which no resampling sees: it has no
+    interval, and `centroid_gap_debiased`, which is not biased, has one. Near-copies among the
+    videos are resampled and flipped together.
 
     Args:
         video: (N, D) rows of any length but 0.
         text: (N, D) row i is the text of video i.
         seed: Of the bootstrap, the permutations and the splits.
         bootstraps: Replicates; 0 leaves the intervals out.
-        permutations: Sign flips; 0 leaves the test out.
+        permutations: Sign flips; 0 leaves the tests out.
+        clusters: The cluster of each video; by default its near-copies, which are looked for.
 
     Raises:
         GapInputError: See `check_pairs`.
     """
     pairs = check_pairs(video, text)
-    n, passes = len(pairs), compare_all(pairs)
+    clusters = near_copies(pairs) if clusters is None else clusters
+    n, units, passes = len(pairs), int(clusters.max()) + 1, compare_all(pairs)
     scores = probe_scores(pairs, seed=seed) if n >= MIN_PAIRS_FOR_HALVES else None
-    weights = bootstrap_weights(n, bootstraps=bootstraps, seed=seed)
-    found = closed_form(pairs.video, pairs.text, weights=weights)
-    found |= _kernel_means(passes, weights)
-    found |= _means(dict(_per_video(passes, scores)), weights)
+    weights = bootstrap_weights(units, bootstraps=bootstraps, seed=seed)
+    found = closed_form(pairs.video, pairs.text, weights=weights, clusters=clusters)
     if n >= MIN_PAIRS_FOR_HALVES:
-        found["d_prime_gap"] = d_prime(*gap_axis_projections(pairs, seed=seed), weights=weights)
+        found["d_prime_gap"] = d_prime(pairs, weights=weights[:, clusters], seed=seed)
     singles = dict(_singles(pairs, passes, scores, seed))
+    singles |= {"near_copies": copies_count(clusters), "independent_videos": units}
+    singles |= _kernel_means(passes)
     if permutations:
-        test = sign_flip_test(pairs, permutations=permutations, seed=seed)
-        singles["sign_flip_null_gap"] = noise = test.null.mean()
-        singles["sign_flip_p_value"] = test.p_value
-        with np.errstate(divide="ignore", invalid="ignore"):
-            singles["gap_over_noise_floor"] = found["centroid_gap"][0] / noise
-    return summarise(found | {name: np.array([value]) for name, value in singles.items()}, n)
+        singles |= _tests(pairs, passes, permutations=permutations, seed=seed, clusters=clusters)
+    return [
+        *summarise(found, n=n, units=units),
+        *_shares(passes, scores, units=units, bounded=bootstraps > 0),
+        *summarise({name: np.array([value]) for name, value in singles.items()}, n=n, units=units),
+    ]
 
 
 def scorecard_of_files(video: Path, text: Path, *, seed: int = 0) -> list[Metric]:
@@ -107,54 +125,67 @@ def as_json(rows: list[Metric]) -> dict[str, dict[str, float | None]]:
     }
 
 
-def summarise(replicates: Mapping[str, FloatArray], n: int) -> list[Metric]:
-    """Metrics from replicates (1 + B,): the value first, then its bootstrap; no NaN values."""
+def summarise(replicates: Mapping[str, FloatArray], *, n: int, units: int) -> list[Metric]:
+    """Metrics from replicates (1 + B,): the value first, then its bootstrap; no NaN values.
+
+    Args:
+        replicates: By name.
+        n: Videos.
+        units: Clusters of videos that were resampled.
+    """
     found = []
     for name, values in replicates.items():
         if math.isfinite(values[0]):
-            low, high = interval(values[1:])
+            resampled = values[1:] if name not in BIASED else values[:0]
+            low, high = interval(float(values[0]), resampled, units=units)
             found.append(Metric(name, float(values[0]), low, high, n))
     return found
 
 
-def _means(terms: Mapping[str, FloatArray], weights: FloatArray) -> dict[str, FloatArray]:
-    """Weighted means (1 + B,) of one number per video (N,)."""
-    columns = np.stack(list(terms.values()), axis=1)
-    return dict(zip(terms, (weights @ columns / len(columns)).T, strict=True))
-
-
-def _kernel_means(passes: Comparisons, weights: FloatArray) -> dict[str, FloatArray]:
-    """Uniformities and MMD^2 with the bootstrap of their first-order (Hoeffding) terms.
-
-    A uniformity is the log of the mean of exp(-2 squared distance).
-    """
-    terms = {
-        "uniformity_video": passes.video.kernels[0],
-        "uniformity_text": passes.text.kernels[0],
-        "uniformity_cross": (passes.video_to_text.kernels[0] + passes.text_to_video.kernels[0]) / 2,
-        "mmd2": passes.mmd_terms(),
+def _kernel_means(passes: Comparisons) -> dict[str, float]:
+    """Uniformities, the log of the mean of exp(-2 squared distance), and MMD^2."""
+    across = passes.video_to_text.kernels[0] + passes.text_to_video.kernels[0]
+    return {
+        "uniformity_video": float(np.log(passes.video.kernels[0].mean())),
+        "uniformity_text": float(np.log(passes.text.kernels[0].mean())),
+        "uniformity_cross": float(np.log(across.mean() / 2)),
+        "mmd2": float(passes.mmd_terms().mean()),
     }
-    found = _means(terms, weights)
-    for name, means in found.items():
-        mean, change = means[0], 2 * (means - means[0])
-        found[name] = mean + change if name == "mmd2" else np.log(mean) + change / mean
-    return found
 
 
-def _per_video(passes: Comparisons, scores: FloatArray | None) -> Iterator[tuple[str, FloatArray]]:
-    """Metrics that are plain means of one number per video (N,)."""
+def _shares(
+    passes: Comparisons, scores: FloatArray | None, *, units: int, bounded: bool
+) -> Iterator[Metric]:
+    """Shares of cases: held-out rows that a probe tells right, queries that find their match."""
     n = len(passes.paired)
-    yield "knn_same_modality", passes.same_modality_share()
+    shares: dict[str, float] = {}
     if scores is not None:
         video, text = scores
-        yield "linear_probe_accuracy", ((video > 0) * 1.0 + (text <= 0)) / 2
+        shares["linear_probe_accuracy"] = float(((video > 0) * 1.0 + (text <= 0)).mean() / 2)
     for direction, across in passes.directions.items():
-        rank = across.closer + 1
         for k in (1, 5, 10):
             if k < n:
-                yield f"recall_at_{k}_{direction}", (rank <= k).astype(np.float64)
-        yield f"mean_reciprocal_rank_{direction}", 1 / rank
-        yield f"pair_auc_{direction}", 1 - across.closer / (n - 1)
+                found = recall_at(k, across.closer, across.tied)
+                shares[f"recall_at_{k}_{direction}"] = float(found.mean())
+    for name, share in shares.items():
+        low, high = wilson(share, n=units) if bounded else (None, None)
+        yield Metric(name, share, low, high, n)
+
+
+def _tests(
+    pairs: Pairs, passes: Comparisons, *, permutations: int, seed: int, clusters: Labels
+) -> dict[str, float]:
+    """The gap and the neighbours against labels that are exchanged within pairs."""
+    flips = sign_flip_test(pairs, permutations=permutations, seed=seed, clusters=clusters)
+    neighbours = passes.nearest_of_all()
+    swaps = swap_test(neighbours, permutations=permutations, seed=seed, clusters=clusters)
+    return {
+        "sign_flip_null_gap": float(flips.null.mean()),
+        "sign_flip_p_value": flips.p_value,
+        "knn_same_modality_swapped": swaps.mean,
+        "knn_same_modality_excess": neighbours.share() - swaps.mean,
+        "knn_same_modality_p_value": swaps.p_value,
+    }
 
 
 def _singles(
@@ -172,9 +203,16 @@ def _singles(
         halves = split_half_gaps(rows[name], repeats=SPLIT_HALVES, seed=seed)
         # Halves have N / 2 rows; two samples of N are closer to each other by this factor.
         yield f"split_half_gap_{name}", halves.mean() / math.sqrt(2)
-    yield "knn_same_modality_chance", (n - 1) / (2 * n - 1)
+    yield "knn_same_modality", passes.nearest_of_all().share()
+    near = passes.video.neighbours, passes.text.neighbours
+    yield "mutual_knn", mutual_share(*near)
+    yield "mutual_knn_chance", near[0].shape[1] / (n - 1)
     for direction, across in passes.directions.items():
-        yield f"median_rank_{direction}", np.median(across.closer + 1)
+        yield f"median_rank_{direction}", np.median(middle_rank(across.closer, across.tied))
+        expected = reciprocal_rank(across.closer, across.tied)
+        yield f"mean_reciprocal_rank_{direction}", expected.mean()
+        below = (across.closer + across.tied / 2) / (n - 1)
+        yield f"pair_auc_{direction}", 1 - below.mean()
         for name, value in hubness(across.occurrences).items():
             yield f"{name}_{direction}", value
     for direction in passes.directions:
@@ -185,6 +223,7 @@ def _singles(
         from sklearn.metrics import roc_auc_score
 
         yield "linear_probe_auc", roc_auc_score(np.repeat([1, 0], n), scores.ravel())
+    yield from modality_clusters(pairs, seed=seed).items()
     yield from frechet(shape).items()
     for name, cloud in (("video", shape.video), ("text", shape.text)):
         if cloud.values[0] > 1e-12:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gap_assets.gap.report.verdict import number
+from gap_assets.gap.report.numbers import number
 
 SHOWN = 3
 REASONS = {

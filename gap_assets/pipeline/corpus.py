@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from gap_assets.gap.metric_rows import NOISE, SourceVectors, both_present
+from gap_assets.gap.metric_rows import CAPTIONS, NOISE, SourceVectors, both_present
 from gap_assets.gap.pairs import AnyFloats
 from gap_assets.parameters import GapStatistics
 from gap_assets.warehouse.store import Warehouse
@@ -29,13 +30,13 @@ class Corpus:
 def read_corpus(warehouse: Warehouse, *, videos: list[str] | None = None) -> Corpus:
     """Reads the embeddings by the trained model, of some videos or (None) of all."""
     fused = warehouse.read_embeddings(
-        "SELECT video_id, fusion AS source, embedding FROM video_embeddings"
+        "SELECT video_id, fusion AS source, embedding, n_frames FROM video_embeddings"
         " WHERE ? OR video_id IN (FROM given)",
         videos is None,
         videos=videos or [],
     )
     texts = warehouse.read_embeddings(
-        "SELECT video_id, source, embedding FROM text_embeddings"
+        "SELECT video_id, source, embedding, norm FROM text_embeddings"
         " WHERE ? OR video_id IN (FROM given)",
         videos is None,
         videos=videos or [],
@@ -65,10 +66,35 @@ def _aligned(
     by_source: dict[str, AnyFloats] = {**_matrices(videos, video_ids)}
     if noise is not None and len(noise):
         by_source[NOISE] = noise["embedding"].to_numpy()
+    texts_by_source = _matrices(texts, video_ids)
     return Corpus(
         video_ids=video_ids,
-        sources=SourceVectors(videos=by_source, texts=_matrices(texts, video_ids)),
+        sources=SourceVectors(
+            videos=by_source,
+            texts=texts_by_source,
+            captions=_mean_captions(texts, texts_by_source.get(CAPTIONS), video_ids),
+            frames=_frame_counts(videos, video_ids),
+        ),
     )
+
+
+def _mean_captions(
+    texts: pl.DataFrame, unit: AnyFloats | None, video_ids: list[str]
+) -> AnyFloats | None:
+    """The mean of each video's unit captions: their unit vector by the stored length."""
+    if unit is None or "norm" not in texts.columns:
+        return None
+    captions = texts.filter(pl.col("source") == CAPTIONS)
+    norms = dict(captions.select("video_id", "norm").iter_rows())
+    lengths = np.array([norms.get(video) for video in video_ids], dtype=np.float64)
+    return np.asarray(unit * lengths[:, None])
+
+
+def _frame_counts(videos: pl.DataFrame, video_ids: list[str]) -> NDArray[np.int64] | None:
+    if "n_frames" not in videos.columns:
+        return None
+    counts = dict(videos.select("video_id", "n_frames").iter_rows())
+    return np.array([counts[video] for video in video_ids], dtype=np.int64)
 
 
 def _matrices(rows: pl.DataFrame, video_ids: list[str]) -> Mapping[str, AnyFloats]:

@@ -131,7 +131,8 @@ def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
         texts: What the query `TEXTS` gives.
 
     Returns:
-        Columns `video_id`, `source`, `embedding` (unit norm), `n_tokens` (of all its texts),
+        Columns `video_id`, `source`, `embedding` (unit norm), `norm` (of the mean before that; 1
+        for one text), `n_tokens` (of all its texts),
         `truncated` (whether one of them did not fit) and `cosine_to_captions` (to the video's
         embedding of the source `filtered`; null where it has none).
     """
@@ -147,10 +148,11 @@ def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
         rows = [row_of[text] for text in group["text"]]
         repeats = group["repeats"].cast(pl.Int64).to_numpy()
         mean = weighted_mean(embedded.embeddings[rows], repeats)
-        vectors.append(mean / np.linalg.norm(mean))
+        norm = float(np.linalg.norm(mean))
+        vectors.append(mean / norm)
         tokens, cut = embedded.n_tokens[rows].sum(), embedded.truncated[rows].any()
-        keys.append((video, source, int(tokens), bool(cut)))
-    columns = ("video_id", "source", "n_tokens", "truncated")
+        keys.append((video, source, norm, int(tokens), bool(cut)))
+    columns = ("video_id", "source", "norm", "n_tokens", "truncated")
     keyed = typed_rows("text_embeddings", keys, columns=columns)
     of_captions = {
         key[0]: vector for key, vector in zip(keys, vectors, strict=True) if key[1] == "filtered"

@@ -1,5 +1,6 @@
 """The gap's numbers from what the warehouse holds; `gap_assets.gap` computes them."""
 
+import numpy as np
 import polars as pl
 
 from gap_assets.gap.metric_rows import MetricPlan, metric_rows
@@ -22,6 +23,8 @@ def metric_plan(coca: CocaModel, statistics: GapStatistics) -> MetricPlan:
         bootstraps=statistics.bootstraps,
         permutations=statistics.permutations,
         seed=statistics.seed,
+        smallest_gap=statistics.smallest_gap,
+        smallest_cone=statistics.smallest_cone,
     )
 
 
@@ -45,7 +48,9 @@ def measure_gap(
     untrained = read_untrained(warehouse) if controlled else {}
     controls = {name: part.sources for name, part in untrained.items()}
     plan = metric_plan(coca, statistics)
-    return pl.DataFrame(list(metric_rows(corpus.sources, plan, controls)))
+    ids = {video for part in untrained.values() for video in part.video_ids}
+    seen = np.array([video in ids for video in corpus.video_ids]) if ids else None
+    return pl.DataFrame(list(metric_rows(corpus.sources, plan, controls, seen=seen)))
 
 
 def main_metrics(

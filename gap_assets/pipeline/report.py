@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from gap_assets.gap.filtering import CaptionedFrame, FilteredCaptions
-from gap_assets.gap.metric_rows import MetricPlan, MetricRow
+from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report.report import ReportInputs
 from gap_assets.gap.summaries import MarkedSummary
-from gap_assets.pipeline.corpus import read_corpus
+from gap_assets.pipeline.corpus import read_corpus, read_untrained
 from gap_assets.pipeline.embeddings import TEXTS
 from gap_assets.pipeline.familiarity import unfamiliar_videos
 from gap_assets.profiles import Profile
@@ -71,9 +71,11 @@ def read_report_inputs(
         texts=texts,
         thumbnail=thumbnail,
         warnings=[
-            *_warnings(warehouse, profile=profile),
+            *_warnings(warehouse),
             *(_missing_controls(warehouse) if expects_controls else ()),
         ],
+        withheld=unfamiliar_videos(warehouse, profile),
+        untrained=_first_untrained(warehouse),
         profile=profile,
         summaries=[*_summaries(warehouse, corpus.video_ids)],
         filtered=_filtered(warehouse, corpus.video_ids),
@@ -131,10 +133,12 @@ def _filtered(warehouse: Warehouse, videos: Sequence[str]) -> FilteredCaptions |
     )
 
 
-def _warnings(warehouse: Warehouse, *, profile: Profile | None) -> Iterator[str]:
+def _first_untrained(warehouse: Warehouse) -> SourceVectors | None:
+    return next((corpus.sources for corpus in read_untrained(warehouse).values()), None)
+
+
+def _warnings(warehouse: Warehouse) -> Iterator[str]:
     """What a reader must know first."""
-    if unfamiliar := unfamiliar_videos(warehouse, profile):
-        yield unfamiliar
     cut = warehouse.read(
         "SELECT source, count(*) AS n FROM text_embeddings WHERE truncated GROUP BY source"
     )

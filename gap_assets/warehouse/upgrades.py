@@ -35,6 +35,7 @@ UPGRADES: dict[int, tuple[str, ...]] = {
     2: (
         "ALTER TABLE filtered_captions ADD COLUMN IF NOT EXISTS frames INTEGER[]",
         "ALTER TABLE frames ADD COLUMN IF NOT EXISTS repeats INTEGER DEFAULT 1",
+        "ALTER TABLE IF EXISTS text_embeddings ADD COLUMN IF NOT EXISTS norm DOUBLE",
         FORGET_WHAT_IS_MADE_OTHERWISE,
     ),
 }

@@ -100,6 +100,7 @@ VIDEO_TABLES: dict[str, Table] = {
             "video_id": VIDEO,
             "source": ("VARCHAR", "summary, captions, filtered or reference."),
             "embedding": (EMBEDDING, "A unit vector; of several texts the normalised mean."),
+            "norm": ("DOUBLE", "Length of the mean before it was made a unit vector."),
             "n_tokens": ("INTEGER", "Tokens of all texts of the source."),
             "truncated": CUT,
             "cosine_to_captions": ("DOUBLE", "Cosine to the mean of the filtered captions."),

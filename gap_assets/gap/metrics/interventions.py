@@ -11,13 +11,15 @@ import numpy as np
 
 from gap_assets.gap.metrics.moments import closed_form
 from gap_assets.gap.metrics.pairwise import compare_all
+from gap_assets.gap.metrics.retrieval import recall_at
 from gap_assets.gap.metrics.separability import MIN_PAIRS_FOR_HALVES, halves
 from gap_assets.gap.pairs import FloatArray, Pairs, unit_rows
 
-SHIFTS = np.arange(-10, 21) / 20
-UNSHIFTED = 10  # where SHIFTS is 0
+SHIFTS = np.concatenate([np.arange(-20, -5) / 10, np.arange(-10, 21) / 20])
+UNSHIFTED = 25  # where SHIFTS is 0
 PAPER_SCALES = (50.0, 20.0, 10.0, 1.0)  # 1 / temperature, figure 3 of the paper
-MEASURES = ("centroid_gap_debiased", "knn_same_modality", "recall_at_1")
+MEASURES = ("centroid_gap_debiased", "knn_same_modality", "knn_swapped", "recall_at_1")
+FLAT = 0.01  # of a loss: a difference that training hardly feels
 LOSS_BATCH = 50  # as in the paper's footnote 5; the loss depends on it
 NOTHING_LEFT = 1e-6  # a row this short is rounding noise, whose direction means nothing
 JUDGED = 2000  # held-out videos at most
@@ -42,6 +44,27 @@ class LossLandscape:
     def best_shifts(self) -> FloatArray:
         """(T,) shift of the smallest loss per temperature."""
         return np.asarray(SHIFTS[self.losses.argmin(axis=1)])
+
+    def best_gap(self, temperature: int = 0) -> float:
+        """The gap of the smallest loss at one of the temperatures."""
+        return float(self.gaps[self.losses[temperature].argmin()])
+
+    def at_edge(self, temperature: int = 0) -> bool:
+        """Whether the smallest loss is the first or the last one, so that there may be smaller."""
+        return self.losses[temperature].argmin() in (0, len(SHIFTS) - 1)
+
+    def flat(self, temperature: int = 0) -> tuple[float, float]:
+        """The gaps next to the best one between which the loss is within 1 % of the smallest."""
+        losses = self.losses[temperature]
+        best = int(losses.argmin())
+        near = losses <= losses[best] * (1 + FLAT)
+        first, last = best, best
+        while first > 0 and near[first - 1]:
+            first -= 1
+        while last < len(near) - 1 and near[last + 1]:
+            last += 1
+        ends = sorted((float(self.gaps[first]), float(self.gaps[last])))
+        return ends[0], ends[1]
 
 
 def loss_landscape(pairs: Pairs, *, logit_scale: float = 100.0) -> LossLandscape:
@@ -78,16 +101,17 @@ def contrastive_losses(pairs: Pairs, inverse_temperatures: Sequence[float]) -> l
 class Outcome:
     """What an intervention leaves, measured on n held-out videos."""
 
-    kind: str  # "shift", "centring" or "dropping"
+    kind: str  # "shift", "centring", "procrustes" or "dropping"
     amount: float  # part of the gap vector, or number of dimensions
     centroid_gap_debiased: float  # free of the noise of the held-out half
     knn_same_modality: float  # share of the 10 nearest that are of the own modality
+    knn_swapped: float  # the same with labels swapped within pairs: no effect
     recall_at_1: float  # mean of both directions
     n: int
 
 
 def intervene(pairs: Pairs, *, seed: int = 0) -> list[Outcome]:
-    """Shifts, mean-centring and dropping the largest gap dimensions; [] for fewer than 8 pairs.
+    """Shifts, mean-centring, a rotation and dropping dimensions; [] for fewer than 8 pairs.
 
     What would leave nothing of a row, as centring does where all texts are the same, is left out.
     """
@@ -101,7 +125,10 @@ def intervene(pairs: Pairs, *, seed: int = 0) -> list[Outcome]:
         _outcome("shift", amount, shifted(held_out, amount, gap))
         for amount in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
     ]
-    left = [("centring", 1, held_out.video - means[0], held_out.text - means[1])]
+    left = [
+        ("centring", 1, held_out.video - means[0], held_out.text - means[1]),
+        ("procrustes", 1, held_out.video, held_out.text @ _rotation(pairs.take(fit))),
+    ]
     by_size = np.argsort(-np.abs(gap))
     for exponent in range((len(gap) // 4).bit_length()):
         kept = np.sort(by_size[2**exponent :])
@@ -114,14 +141,24 @@ def intervene(pairs: Pairs, *, seed: int = 0) -> list[Outcome]:
     return outcomes
 
 
+def _rotation(pairs: Pairs) -> FloatArray:
+    """(D, D) the rotation that takes texts closest to their videos (orthogonal Procrustes)."""
+    left, _, right = np.linalg.svd(pairs.text.T @ pairs.video)
+    return np.asarray(left @ right)
+
+
 def _outcome(kind: str, amount: float, pairs: Pairs) -> Outcome:
     moments = closed_form(pairs.video, pairs.text, weights=np.ones((1, len(pairs))))
     passes = compare_all(pairs)
+    neighbours = passes.nearest_of_all()
     return Outcome(
         kind=kind,
         amount=amount,
         centroid_gap_debiased=float(moments["centroid_gap_debiased"][0]),
-        knn_same_modality=float(passes.same_modality_share().mean()),
-        recall_at_1=float(np.mean([way.closer == 0 for way in passes.directions.values()])),
+        knn_same_modality=neighbours.share(),
+        knn_swapped=neighbours.swapped_share(),
+        recall_at_1=float(
+            np.mean([recall_at(1, way.closer, way.tied) for way in passes.directions.values()])
+        ),
         n=len(pairs),
     )

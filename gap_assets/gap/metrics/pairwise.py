@@ -4,22 +4,20 @@ A pass takes everything from a block of cosines at once: histogram, ranks, neare
 and kernel means. Memory is a few blocks, whatever N is; products are float32, sums float64.
 """
 
-import math
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gap_assets.gap.metrics.retrieval import TIE, Neighbours, middle_rank
 from gap_assets.gap.pairs import FloatArray, Pairs, evenly_spaced
 
 BLOCK_CELLS = 1 << 22  # cosines per block: 16 MiB of float32 and some 60 MiB of intermediates
 BIN_WIDTH = 0.001
 BINS = round(2 / BIN_WIDTH)
 NEIGHBOURS = 10
-TIE = 1e-6  # cosines closer than float32 can tell apart
 BANDWIDTH_SAMPLE = 1000
-GALLERY, GALLERY_DRAWS = 1000, 20
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,10 @@ class Comparison:
 
     histogram: NDArray[np.int64]  # (2000,) number of cosines of i != j per 0.001 from -1 to 1
     lowest: float  # smallest cosine of all
-    closer: FloatArray  # (N,) rows j != i closer to query i than its partner; a tie counts half
+    closer: NDArray[np.int64]  # (N,) rows j != i closer to query i than its partner
+    tied: NDArray[np.int64]  # (N,) rows j != i as close as its partner
     nearest: FloatArray  # (N, k) largest cosines, descending; of the partner too, not of itself
+    neighbours: NDArray[np.intp]  # (N, k) the rows they are of; ties at random
     occurrences: NDArray[np.int64]  # (N,) queries that have this row among their k nearest
     kernels: FloatArray  # (widths, N) mean over j != i of exp(-width * squared distance)
 
@@ -69,23 +69,26 @@ class Comparisons:
 
     @property
     def mixed_ranks(self) -> dict[str, FloatArray]:
-        """(N,) rank of each row's partner among all 2N - 1 others, by the query's modality."""
-        return {name: own.closer + other.closer + 1 for name, (own, other) in self.by_query.items()}
+        """(N,) rank of each row's partner among all 2N - 1 others, by the query's modality.
 
-    def same_modality_share(self) -> FloatArray:
-        """(N,) share of the k nearest among all 2N - 1 others that are of the own modality.
-
-        The mean of the video's share and the text's. Without any gap it is (N - 1) / (2N - 1). It
-        saturates at 1 long before the gap is as large as CLIP's: it says that a gap exists, not
-        how large it is.
+        Ranks of ties are averaged.
         """
-        k = self.video.nearest.shape[1]
-        shares = []
+        return {
+            name: middle_rank(own.closer + other.closer, own.tied + other.tied)
+            for name, (own, other) in self.by_query.items()
+        }
+
+    def nearest_of_all(self) -> Neighbours:
+        """The k nearest among all 2N - 1 others of each row, videos first; ties at random."""
+        k, rng = self.video.nearest.shape[1], np.random.default_rng(0)
+        rows, same = [], []
         for own, other in self.by_query.values():
             both = np.concatenate([own.nearest, other.nearest], axis=1)
-            closest = np.argsort(-both, axis=1, kind="stable")[:, :k]
-            shares.append((closest < k).mean(axis=1))
-        return np.asarray(sum(shares) / 2)
+            closest = np.lexsort((rng.random(both.shape), -both), axis=1)[:, :k]
+            indices = np.concatenate([own.neighbours, other.neighbours], axis=1)
+            rows.append(np.take_along_axis(indices, closest, axis=1))
+            same.append(closest < k)
+        return Neighbours(np.stack(rows), np.stack(same))
 
     def mmd_terms(self) -> FloatArray:
         """(N,) per-video terms whose mean is the unbiased MMD^2 with an RBF kernel.
@@ -101,9 +104,10 @@ class Comparisons:
 def compare_all(pairs: Pairs) -> Comparisons:
     """Runs the four passes, for nearest-neighbour lists of 10 (N - 1 where that is less)."""
     paired = np.vecdot(pairs.video, pairs.text)
+    rng = np.random.default_rng(0)
     video, text = pairs.video.astype(np.float32), pairs.text.astype(np.float32)
     widths = (2.0, 1 / median_squared_distance(pairs))
-    compare = partial(_compare, paired=paired, widths=widths)
+    compare = partial(_compare, paired=paired, widths=widths, rng=rng)
     return Comparisons(
         video=compare(video, video),
         text=compare(text, text),
@@ -131,13 +135,15 @@ def _compare(
     *,
     paired: FloatArray,
     widths: tuple[float, ...],
+    rng: np.random.Generator,
 ) -> Comparison:
     """One pass over unit rows (N, D); `gallery is queries` compares a modality with itself."""
     n = len(queries)
     k, block_rows = min(NEIGHBOURS, n - 1), max(1, BLOCK_CELLS // n)
     histogram = np.zeros(BINS, dtype=np.int64)
     occurrences = np.zeros(n, dtype=np.int64)
-    closer, nearest = np.empty(n), np.empty((n, k))
+    closer, tied = np.empty((2, n), dtype=np.int64)
+    nearest, neighbours = np.empty((n, k)), np.empty((n, k), dtype=np.intp)
     kernels = np.empty((len(widths), n))
     lowest = np.inf
     for start in range(0, n, block_rows):
@@ -156,51 +162,17 @@ def _compare(
             kernel = np.exp((cosines - 1) * (2 * width))
             kernels[index, rows] = kernel.sum(axis=1, dtype=np.float64) / (n - 1)
         partner = paired[rows, None].astype(np.float32)
-        above = (cosines > partner + TIE).sum(axis=1) + (cosines >= partner - TIE).sum(axis=1)
-        closer[rows] = above / 2
+        closer[rows] = (cosines > partner + TIE).sum(axis=1)
+        tied[rows] = (cosines >= partner - TIE).sum(axis=1) - closer[rows]
 
         if gallery is not queries:
             cosines[diagonal] = own
+        # Of equals any may be the neighbour; without this it would be the last in the order.
+        cosines += rng.random(cosines.shape, dtype=np.float32) * np.float32(TIE)
         top = np.argpartition(cosines, n - k, axis=1)[:, n - k :]
         occurrences += np.bincount(top.ravel(), minlength=n)
-        nearest[rows] = -np.sort(-np.take_along_axis(cosines, top, axis=1), axis=1)
-    return Comparison(histogram, lowest, closer, nearest, occurrences, kernels)
-
-
-def hubness(occurrences: NDArray[np.int64]) -> dict[str, float]:
-    """Shape of the k-occurrences (N,): skewness, share never retrieved, Robin Hood index.
-
-    Radovanovic et al. 2010; Robin Hood is the share of list places that would have to move for
-    every row to occur equally often. 0, 0 and 0 mean no hubs.
-    """
-    from scipy.stats import skew
-
-    mean = occurrences.mean()
-    return {
-        "hubness_skewness": float(skew(occurrences)) if np.ptp(occurrences) else 0.0,
-        "anti_hub_share": float((occurrences == 0).mean()),
-        "robin_hood": float(np.abs(occurrences - mean).sum() / (2 * occurrences.sum())),
-    }
-
-
-def recall_in_galleries(queries: FloatArray, gallery: FloatArray, *, seed: int) -> float:
-    """Recall at 1 in random galleries of 1,000, comparable across data sets; mean of 20 draws.
-
-    NaN where there are not more rows than that.
-
-    Args:
-        queries: (N, D) unit rows.
-        gallery: (N, D) unit rows; row i is the match of query i.
-        seed: Of the draws.
-    """
-    if len(queries) <= GALLERY:
-        return math.nan
-    rng = np.random.default_rng(seed)
-    hits = []
-    for _ in range(GALLERY_DRAWS):
-        chosen = rng.choice(len(queries), size=GALLERY, replace=False)
-        cosines = queries[chosen].astype(np.float32) @ gallery[chosen].astype(np.float32).T
-        own = cosines.diagonal().copy()
-        np.fill_diagonal(cosines, -np.inf)
-        hits.append((own > cosines.max(axis=1) + TIE).mean())
-    return float(np.mean(hits))
+        found = np.take_along_axis(cosines, top, axis=1)
+        order = np.argsort(-found, axis=1)
+        nearest[rows] = np.take_along_axis(found, order, axis=1)
+        neighbours[rows] = np.take_along_axis(top, order, axis=1)
+    return Comparison(histogram, lowest, closer, tied, nearest, neighbours, occurrences, kernels)

@@ -74,7 +74,7 @@ def count_for_share(descending: FloatArray, share: float) -> int:
 def frechet(shape: Shapes) -> dict[str, float]:
     """The squared Frechet (Bures) distance of two normal clouds, and its two parts.
 
-    |gap|^2, and tr(Sx + Sy - 2 (Sx^1/2 Sy Sx^1/2)^1/2).
+    |gap|^2, and tr(Sx + Sy - 2 (Sx^1/2 Sy Sx^1/2)^1/2), whose root is the distribution gap.
     """
     root = shape.video.vectors * np.sqrt(shape.video.values) @ shape.video.vectors.T
     cross = np.linalg.eigvalsh(root @ shape.covariance_text @ root)
@@ -84,6 +84,7 @@ def frechet(shape: Shapes) -> dict[str, float]:
         "frechet_distance": float(means + spread),
         "frechet_mean_part": float(means),
         "frechet_shape_part": float(spread),
+        "distribution_gap": float(np.sqrt(max(spread, 0))),
     }
 
 

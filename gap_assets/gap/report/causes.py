@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gap_assets.gap.causes import Grid, differences, shipped_grid, trend_p
-from gap_assets.gap.report.verdict import LEVEL, number
+from gap_assets.gap.report.numbers import number
+from gap_assets.gap.report.verdict import LEVEL
 from gap_assets.profiles import Profile
 
 OMISSION, LAST_STAGE = "captions leave out", "last stage, new captions"

@@ -8,8 +8,8 @@ from typing import Any
 
 from gap_assets.files import write_atomically
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow
+from gap_assets.gap.report.numbers import Numbers, number, with_interval
 from gap_assets.gap.report.pages import data_uri, render_page, words
-from gap_assets.gap.report.verdict import Numbers, number, with_interval
 
 KEY = {
     "gap": "centroid_gap_debiased",
@@ -49,7 +49,7 @@ def compare_reports(first: Path, second: Path, *, into: Path) -> Path:
         "comparison.html.j2",
         title=" and ".join(names),
         sides=[(label, c["verdict"]) for label, c in zip(labels, contents, strict=True)],
-        warnings=list(_warnings(a, b)),
+        warnings=[*_withheld(dict(zip("AB", contents, strict=True))), *_warnings(a, b)],
         facts=list(_facts(*(content["facts"] for content in contents))),
         picture=data_uri(svg(figure), "image/svg+xml"),
         scorecard={
@@ -58,6 +58,12 @@ def compare_reports(first: Path, second: Path, *, into: Path) -> Path:
         },
     )
     return write_atomically(into / "comparison.html", page)
+
+
+def _withheld(contents: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for letter, content in contents.items():
+        if reason := content.get("withheld"):
+            yield f"{letter} has no verdict: {reason}"
 
 
 def _warnings(a: Numbers, b: Numbers) -> Iterator[str]:

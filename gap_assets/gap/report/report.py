@@ -7,32 +7,34 @@ from `exhibits`.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gap_assets.files import write_atomically
 from gap_assets.gap.filtering import FilteredCaptions, filter_section
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors, both_present
 from gap_assets.gap.metrics.pairwise import compare_all
 from gap_assets.gap.metrics.spectra import shapes
-from gap_assets.gap.pairs import Pairs, check_pairs
+from gap_assets.gap.pairs import MIN_PAIRS, Pairs, check_pairs
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report import causes
-from gap_assets.gap.report.pages import data_uri, render_page, words
-from gap_assets.gap.report.verdict import (
-    Numbers,
-    mean_and_spread,
-    number,
-    readings,
-    verdict,
-    with_interval,
-)
+from gap_assets.gap.report.numbers import Numbers, mean_and_spread, number, with_interval
+from gap_assets.gap.report.pages import data_uri, definition, render_page, words
+from gap_assets.gap.report.readings import readings
+from gap_assets.gap.report.verdict import verdict
 from gap_assets.gap.summaries import MarkedSummary, section
 from gap_assets.profiles import Profile
 
+if TYPE_CHECKING:
+    from gap_assets.gap.report.figures.style import Material
+
 GALLERY = 3
+GLANCE = "Ten numbers"
+FIGURES = "figures"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,8 @@ class ReportInputs:
         texts: Text source to video to its text, for the gallery.
         thumbnail: A video's picture as JPEG, or None.
         warnings: What a reader must know first (such as a network that does not know these videos).
+        withheld: Why there is no verdict whatever the numbers are, and what to do; one sentence.
+        untrained: The main sources by an untrained network, for the pictures; None without one.
         profile: That the network belongs to; None for another one.
         summaries: The language model's, with how far they can be trusted; the section is left out
             without any.
@@ -66,6 +70,8 @@ class ReportInputs:
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     thumbnail: Callable[[str], bytes | None] = lambda _: None
     warnings: Sequence[str] = ()
+    withheld: str | None = None
+    untrained: SourceVectors | None = None
     profile: Profile | None = None
     summaries: Sequence[MarkedSummary] = ()
     filtered: FilteredCaptions | None = None
@@ -87,16 +93,72 @@ def report_files(directory: Path) -> ReportFiles:
 
 
 def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
-    """Writes `report.html`, `report.json` and `preview.png`.
+    """Writes `report.html`, `report.json`, `preview.png` and the folder `figures`.
 
     Raises:
         GapInputError: The main pair of sources cannot be measured.
     """
     from gap_assets.gap.report.figures import exhibits
     from gap_assets.gap.report.figures.clouds import preview_picture
-    from gap_assets.gap.report.figures.style import Material
 
     plan, numbers = inputs.plan, Numbers(inputs.rows, inputs.plan)
+    given, present = _material(inputs, numbers)
+    pairs, found = given.pairs, verdict(numbers, withheld=inputs.withheld)
+    said = {
+        "title": inputs.title,
+        "verdict": found.text,
+        "readings": readings(numbers) if inputs.withheld is None else [],
+        "facts": {**inputs.facts, **_settings(plan, pairs)},
+        "warnings": [*inputs.warnings, *pairs.warnings, *_small(pairs)],
+    }
+    lines = {
+        section: [_line(name, entry, numbers, len(pairs)) for name, entry in entries.items()]
+        for section, entries in words("scorecard").items()
+    }
+    drawn = exhibits(given)
+    reasons = causes.section(numbers.value("centroid_gap_debiased"), inputs.profile)
+    html = render_page(
+        "report.html.j2",
+        **said,
+        sentences=found.sentences,
+        glance=lines.pop(GLANCE),
+        scorecard=lines,
+        n=len(pairs),
+        seeds=len(numbers.untrained("centroid_gap")),
+        untrained_n=numbers.untrained_pairs(),
+        exhibits=drawn,
+        causes=reasons,
+        gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
+        filtered=filter_section(inputs.filtered),
+        summaries=section(inputs.summaries),
+        fine_tuned=inputs.profile is not None and inputs.profile.before_captions is not None,
+        everything=[
+            (row.metric, with_interval(row), row.n, definition(row.metric))
+            for row in numbers.main()
+        ],
+        version=version("gap_assets"),
+    )
+    content = {
+        **said,
+        "outcomes": found.outcomes,
+        "withheld": inputs.withheld,
+        "plan": asdict(plan),
+        "metrics": [asdict(row) for row in inputs.rows],
+    }
+    as_json = json.dumps(content, indent=1, ensure_ascii=False).encode()
+    files = report_files(directory)
+    pictures = [each["files"] for each in (*drawn, reasons["exhibit"])]
+    _write_figures({k: v for each in pictures for k, v in each.items()}, directory / FIGURES)
+    for path, data in zip(files, (html, as_json, preview_picture(given)), strict=True):
+        write_atomically(path, data)
+    return files
+
+
+def _material(inputs: ReportInputs, numbers: Numbers) -> "tuple[Material, NDArray[np.bool_]]":
+    """What the figures are drawn from, and (N,) which videos have the main pair."""
+    from gap_assets.gap.report.figures.style import Material
+
+    plan = inputs.plan
     video, text = inputs.sources.videos[plan.video], inputs.sources.texts[plan.text]
     present = both_present(video, text)
     pairs = check_pairs(video[present], text[present])
@@ -108,37 +170,28 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         projections=inputs.projections,
         points=inputs.projections.place(pairs.video, pairs.text),
         sources=inputs.sources,
+        untrained=_untrained_pairs(inputs),
     )
-    said = {
-        "title": inputs.title,
-        "verdict": verdict(numbers),
-        "readings": readings(numbers),
-        "facts": {**inputs.facts, **_settings(plan, pairs)},
-        "warnings": [*inputs.warnings, *pairs.warnings, *_small(pairs)],
-    }
-    html = render_page(
-        "report.html.j2",
-        **said,
-        scorecard={
-            section: [_line(name, entry, numbers, len(pairs)) for name, entry in entries.items()]
-            for section, entries in words("scorecard").items()
-        },
-        n=len(pairs),
-        seeds=len(numbers.untrained("centroid_gap")),
-        untrained_n=numbers.untrained_pairs(),
-        exhibits=exhibits(given),
-        causes=causes.section(numbers.value("centroid_gap_debiased"), inputs.profile),
-        gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
-        filtered=filter_section(inputs.filtered),
-        summaries=section(inputs.summaries),
-        everything=[(row.metric, with_interval(row), row.n) for row in numbers.main()],
-    )
-    content = {**said, "plan": asdict(plan), "metrics": [asdict(row) for row in inputs.rows]}
-    as_json = json.dumps(content, indent=1, ensure_ascii=False).encode()
-    files = report_files(directory)
-    for path, data in zip(files, (html, as_json, preview_picture(given)), strict=True):
-        write_atomically(path, data)
-    return files
+    return given, present
+
+
+def _untrained_pairs(inputs: ReportInputs) -> Pairs | None:
+    plan, control = inputs.plan, inputs.untrained
+    if control is None or plan.text not in control.texts or plan.video not in control.videos:
+        return None
+    video, text = control.videos[plan.video], control.texts[plan.text]
+    present = both_present(video, text)
+    return check_pairs(video[present], text[present]) if present.sum() >= MIN_PAIRS else None
+
+
+def _write_figures(pictures: Mapping[str, bytes], folder: Path) -> None:
+    """Writes the pictures, and takes away those of an earlier report that this one lacks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        if old.suffix in {".svg", ".png"} and old.name not in pictures:
+            old.unlink()
+    for name, content in pictures.items():
+        write_atomically(folder / name, content)
 
 
 def _settings(plan: MetricPlan, pairs: Pairs) -> dict[str, str]:
@@ -167,13 +220,18 @@ def _small(pairs: Pairs) -> Iterator[str]:
 
 def _line(name: str, entry: Mapping[str, Any], numbers: Numbers, n: int) -> dict[str, Any]:
     """A row of the scorecard; without an effect it would be a number, a metric, or k / N."""
-    null = entry.get("null") or entry.get("chance_rank", 0) / n
-    null = numbers.value(null) if isinstance(null, str) else null
+    null = entry.get("null")
+    if "chance_rank" in entry:
+        null = entry["chance_rank"] / n
+    if isinstance(null, str):
+        null = numbers.value(null)
     return {
         **entry,
         "value": with_interval(numbers.find(name), missing="needs more videos"),
         "untrained": mean_and_spread(numbers.untrained(name)),
-        "null": number(null) if null else "",
+        "null": number(null) if null is not None else "",
+        "null_is": entry.get("null_is", "guessing" if "chance_rank" in entry else ""),
+        "definition": definition(name),
     }
 
 

@@ -1,211 +1,162 @@
-"""Numbers turned into sentences: the verdict, and what a reader should take from the rest.
+"""The verdict: whether the gap and the cones are there, by intervals against stated bounds.
 
-Every sentence states the numbers it rests on, and is left out where they are missing.
+There are three outcomes. An effect is *present* if its whole 95 % interval lies at or above the
+smallest effect of interest, *smaller* if all of it lies below, and *undetermined* otherwise: an
+equivalence test beside a minimum-effect test (Lakens et al. 2018), each wrong in at most 2.5 % of
+cases. `benchmarks/coverage.py` counts how often both are wrong over simulated truths.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
-
-from gap_assets.gap.metric_rows import MetricPlan, MetricRow
+from gap_assets.gap.metric_rows import MetricRow
+from gap_assets.gap.metrics.resampling import LEAST_UNITS
+from gap_assets.gap.report.numbers import Numbers, number, with_interval
 
 LEVEL = 0.05  # of the label flips; n pairs reach 2 / 2^n at least
-CONE = 0.1  # a smaller mean cosine means angles of 84 degrees and more: hardly a cone
+
+Outcome = Literal["present", "smaller", "undetermined"]
 
 
-class Numbers:
-    """The rows of a warehouse's `gap_metrics`, looked up from the main pair of sources."""
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What can be said about a main pair.
 
-    def __init__(self, rows: Sequence[MetricRow], plan: MetricPlan) -> None:
-        self.rows, self.plan = rows, plan
-        self._index = {
-            (row.encoder, row.video_source, row.text_source, row.metric): row for row in rows
-        }
+    Attributes:
+        outcomes: `gap`, `cone_video` and `cone_text`; empty where no verdict can be given.
+        sentences: The same in words, with the numbers that it rests on.
+    """
 
-    def find(
-        self, metric: str, *, encoder: str = "", video: str = "", text: str = ""
-    ) -> MetricRow | None:
-        """The row of a metric; the main encoder and sources where none are named."""
-        plan = self.plan
-        key = (encoder or plan.encoder, video or plan.video, text or plan.text, metric)
-        return self._index.get(key)
+    outcomes: dict[str, Outcome]
+    sentences: tuple[str, ...]
 
-    def value(self, metric: str) -> float:
-        """Value for the main pair, NaN where missing."""
-        row = self.find(metric)
-        return row.value if row else math.nan
-
-    def main(self) -> list[MetricRow]:
-        """All rows of the main pair."""
-        return [row for row in self.rows if row is self.find(row.metric)]
-
-    def untrained(self, metric: str, **sources: str) -> list[float]:
-        """The metric for each untrained network that has it."""
-        return [row.value for row in self._untrained(metric, **sources)]
-
-    def untrained_pairs(self) -> int:
-        """On how many videos the untrained networks were measured; 0 without any."""
-        return min((row.n for row in self._untrained("centroid_gap")), default=0)
-
-    def _untrained(self, metric: str, **sources: str) -> list[MetricRow]:
-        names = dict.fromkeys(row.encoder for row in self.rows)
-        networks = [name for name in names if name != self.plan.encoder and "×" not in name]
-        rows = (self.find(metric, encoder=name, **sources) for name in networks)
-        return [row for row in rows if row]
-
-    def crossed(self, metric: str, source: str) -> list[float]:
-        """The metric between two untrained networks, one tower each: a gap without modalities."""
-        return [
-            row.value
-            for row in self.rows
-            if "×" in row.encoder and (row.video_source, row.metric) == (source, metric)
-        ]
+    @property
+    def text(self) -> str:
+        """All of it in one paragraph."""
+        return " ".join(self.sentences)
 
 
-def number(value: float, digits: int = 3) -> str:
-    """A number for people: a true minus, fewer decimals for larger values, none for counts."""
-    if math.isnan(value):
-        return "—"
-    if value == round(value) and abs(value) > 1:
-        digits = 0
-    elif abs(value) >= 3:
-        digits = 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
-    return f"{value:.{digits}f}".replace("-", "−")
+def verdict(numbers: Numbers, *, withheld: str | None = None) -> Verdict:
+    """A sentence on the gap, one on what stands beside it, and one on the cones.
 
-
-def with_interval(row: MetricRow | None, *, missing: str = "—") -> str:
-    """`0.851 [0.844, 0.858]`."""
-    if row is None:
-        return missing
-    if row.ci_low is None or row.ci_high is None:
-        return number(row.value)
-    return f"{number(row.value)} [{number(row.ci_low)}, {number(row.ci_high)}]"
-
-
-def mean_and_spread(values: Sequence[float]) -> str:
-    """`1.01 ± 0.02`: mean and standard deviation over seeds."""
-    if not values:
-        return ""
-    spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-    return number(float(np.mean(values)), 2) + spread
-
-
-def gap_exists(numbers: Numbers) -> bool:
-    """Whether the debiased gap is above 0 and exchanging labels within pairs never shows as much.
-
-    The pairs make this test sharp: what the videos of a small sample share cancels in each pair.
+    Args:
+        numbers: The stored numbers.
+        withheld: Why nothing can be said whatever the numbers are, and what to do; a sentence.
     """
     gap = numbers.find("centroid_gap_debiased")
-    return gap is not None and _lowest(gap) > 0 and not numbers.value("sign_flip_p_value") > LEVEL
-
-
-def verdict(numbers: Numbers) -> str:
-    """One sentence on the gap and one on the cones."""
-    gap = numbers.find("centroid_gap_debiased")
+    if withheld is not None:
+        return Verdict(outcomes={}, sentences=(f"There is no verdict: {withheld}",))
     if gap is None:
-        return "There are no metrics for this pair of sources yet."
-    if gap_exists(numbers):
-        raw, times = numbers.value("centroid_gap"), numbers.value("gap_over_noise_floor")
-        first = (
-            f"The modality gap exists here: {with_interval(gap)} without bias; the raw gap of"
-            f" {number(raw)} is {number(times, 1)} times the noise floor."
+        return Verdict(
+            outcomes={}, sentences=("There are no metrics for this pair of sources yet.",)
         )
-    elif 2 ** (1 - gap.n) > LEVEL:
-        first = (
-            f"{gap.n} videos are too few to tell a modality gap from noise: {number(gap.value)}."
-        )
-    else:
-        first = f"No modality gap beyond noise: {with_interval(gap)}."
     cones = {name: row for name in ("video", "text") if (row := numbers.find(f"cone_{name}"))}
-    means = " and ".join(f"{with_interval(row)} for {name}" for name, row in cones.items())
-    evident = len(cones) == 2 and all(_lowest(row) > CONE for row in cones.values())
-    effect = "The cone effect exists too" if evident else "The cone effect is weak or absent"
-    return f"{first} {effect}: the mean cosine is {means}."
+    outcomes: dict[str, Outcome] = {"gap": gap_outcome(numbers)}
+    outcomes |= {f"cone_{k}": outcome(r, numbers.plan.smallest_cone) for k, r in cones.items()}
+    sentences = (_on_gap(numbers, gap), *_beside(numbers), *_on_cones(numbers, cones, outcomes))
+    return Verdict(outcomes=outcomes, sentences=sentences)
 
 
-def _lowest(row: MetricRow) -> float:
-    """The lower end of the interval, or the value where there is none."""
-    return row.value if row.ci_low is None else row.ci_low
+def outcome(row: MetricRow | None, smallest: float) -> Outcome:
+    """Where an interval lies against the smallest effect of interest."""
+    if row is None or row.ci_low is None or row.ci_high is None:
+        return "undetermined"
+    if row.ci_low >= smallest:
+        return "present"
+    return "smaller" if row.ci_high < smallest else "undetermined"
 
 
-def readings(numbers: Numbers) -> list[str]:
-    """What the rest of the page says, a sentence or two each."""
-    topics = (_identity, _sample_size, _before_training, _style, _after_centring, _retrieval)
-    return [sentence for topic in topics for sentence in topic(numbers)]
+def gap_outcome(numbers: Numbers) -> Outcome:
+    """The same for the debiased gap, which flipped labels must not reach either."""
+    found = outcome(numbers.find("centroid_gap_debiased"), numbers.plan.smallest_gap)
+    return "undetermined" if found == "present" and not _beyond_flips(numbers) else found
 
 
-def _identity(numbers: Numbers) -> Iterator[str]:
-    x, y = numbers.value("cone_video"), numbers.value("cone_text")
-    cross, gap = numbers.value("mismatched_cosine"), numbers.value("centroid_gap_debiased")
-    if not math.isnan(x + y + cross + gap):
+def _beyond_flips(numbers: Numbers) -> bool:
+    # Without the test, as where no permutations are asked for, the interval decides.
+    return not numbers.value("sign_flip_p_value") > LEVEL
+
+
+def _on_gap(numbers: Numbers, gap: MetricRow) -> str:
+    smallest, shown = f"{numbers.plan.smallest_gap:g}", with_interval(gap)
+    match gap_outcome(numbers):
+        case "present":
+            return (
+                f"The modality gap exists here: {shown}, all of it above {smallest}, the smallest"
+                " gap of interest."
+            )
+        case "smaller":
+            there = gap.ci_low is not None and gap.ci_low > 0 and _beyond_flips(numbers)
+            return (
+                f"There is no modality gap of interest here: {shown} lies below {smallest}, the"
+                f" smallest gap of interest{', though not at 0' if there else ''}."
+            )
+        case _:
+            return f"Whether there is a modality gap is undetermined: {_why(numbers, gap)}"
+
+
+def _why(numbers: Numbers, gap: MetricRow) -> str:
+    smallest, shown = f"{numbers.plan.smallest_gap:g}", with_interval(gap)
+    known = numbers.find("independent_videos")
+    units = int(known.value) if known else gap.n
+    if gap.ci_low is None:
+        return f"{shown} from {units} independent videos; an interval needs {LEAST_UNITS}."
+    if gap.ci_low >= numbers.plan.smallest_gap:
+        p = number(numbers.value("sign_flip_p_value"))
+        return (
+            f"{shown}, but flipped labels give as large a gap with p = {p}, and {units} videos"
+            f" cannot do better than {number(2 ** (1 - units))}."
+            if 2 ** (1 - units) > LEVEL
+            else f"{shown}, but flipped labels give as large a gap with p = {p}."
+        )
+    some = " There is some gap:" if gap.ci_low > 0 and _beyond_flips(numbers) else ""
+    return (
+        f"{shown} lies on both sides of {smallest}, the smallest gap of interest.{some}"
+        f"{' how large it is takes more videos to tell.' if some else ' More videos would tell.'}"
+    )
+
+
+def _beside(numbers: Numbers) -> Iterator[str]:
+    rmg, excess = numbers.find("rmg"), numbers.find("knn_same_modality_excess")
+    null, p = numbers.value("sign_flip_null_gap"), numbers.value("sign_flip_p_value")
+    if not math.isnan(p):
+        yield f"Flipping labels within random pairs gives {number(null)} (p = {number(p)})."
+    if rmg and excess:
         yield (
-            f"Gap and cones are one fact: {x:.2f} + {y:.2f} − 2 × {cross:.2f} = {gap**2:.2f} = "
-            f"{gap:.2f}². Two items of one modality, averaged over both, are closer to each other "
-            "than a video is to another video's text."
-            if gap**2 > 0
-            else "Two items of one modality are no closer than two of different modalities."
+            f"Relative to the spread of each modality it is {with_interval(rmg)} (RMG), and"
+            f" {number(100 * excess.value, 1)} points more of the nearest neighbours are of the own"
+            " modality than with swapped labels."
         )
 
 
-def _sample_size(numbers: Numbers) -> Iterator[str]:
-    gap = numbers.value("centroid_gap")
-    other = max(numbers.value("split_half_gap_video"), numbers.value("split_half_gap_text"))
-    if gap_exists(numbers) and gap < other:
-        yield (
-            f"Two samples of one modality are {number(other, 2)} apart by chance at this size: "
-            "only because each text is compared with its own video does the gap show."
-        )
-
-
-def _before_training(numbers: Numbers) -> Iterator[str]:
-    values = numbers.untrained("centroid_gap_debiased")
-    if values:
-        before, now = float(np.mean(values)), numbers.value("centroid_gap_debiased")
-        change = "smaller" if now < before else "larger"
-        yield (
-            f"Untrained networks of the same architecture have a gap of {mean_and_spread(values)} "
-            f"({len(values)} seeds) on {numbers.untrained_pairs()} of these videos; after training "
-            f"it is {number(now, 2)}, {change} by {abs(now - before) / max(before, 1e-9):.0%}."
-        )
-
-
-def _style(numbers: Numbers) -> Iterator[str]:
-    plan = numbers.plan
-    metric = (plan.encoder, "centroid_gap_debiased")
-    gaps = [row for row in numbers.rows if (row.encoder, row.metric) == metric]
-    ladder = {row.text_source: row.value for row in gaps if row.video_source == plan.video}
-    texts = {source for source in ladder if numbers.find("knn_same_modality", text=source)}
-    among = [row.value for row in gaps if {row.video_source, row.text_source} <= texts]
-    if among and texts:
-        least = min(ladder[source] for source in texts)
-        may = "does not explain" if least > 2 * max(among) else "may explain part of"
-        yield (
-            f"Text sources are {number(min(among), 2)} to {number(max(among), 2)} apart from each "
-            f"other, and at least {number(least, 2)} from video: style of wording {may} the gap."
-        )
-
-
-def _after_centring(numbers: Numbers) -> Iterator[str]:
-    names = ("knn_same_modality", "recall_at_1")
-    before = [numbers.value(f"{name}_after_shift_0") for name in names]
-    after = [numbers.value(f"{name}_after_centring_1") for name in names]
-    if not math.isnan(sum(before) + sum(after)):
-        yield (
-            "Subtracting each modality's mean (held out) leaves a gap of "
-            f"{number(numbers.value('centroid_gap_debiased_after_centring_1'), 2)}; "
-            f"{after[0]:.0%} of nearest neighbours are still of the own modality (before: "
-            f"{before[0]:.0%}), and recall at 1 goes from {before[1]:.0%} to {after[1]:.0%}."
-        )
-
-
-def _retrieval(numbers: Numbers) -> Iterator[str]:
-    row = numbers.find("recall_at_1_text_to_video")
-    if row:
-        times = row.value * row.n
-        yield (
-            f"A text finds its own video first in {row.value:.0%} of cases ({times:.0f} times "
-            f"chance with {row.n} videos). With texts and videos in one gallery, the median rank "
-            f"of a video's own text is {numbers.value('mixed_gallery_median_rank_video'):g} "
-            f"of {2 * row.n - 1}."
-        )
+def _on_cones(
+    numbers: Numbers, cones: dict[str, MetricRow], outcomes: dict[str, Outcome]
+) -> Iterator[str]:
+    if len(cones) < 2:
+        return
+    smallest = f"{numbers.plan.smallest_cone:g}"
+    shown = {name: f"{with_interval(row)} for {name}s" for name, row in cones.items()}
+    found = {name: outcomes[f"cone_{name}"] for name in cones}
+    both = " and ".join(shown.values())
+    bound = f"the smallest of interest is {smallest}"
+    match set(found.values()):
+        case values if values == {"present"}:
+            yield (
+                f"So does the cone effect: the mean cosine is {both}; {bound}."
+                if outcomes["gap"] == "present"
+                else f"The cone effect exists: the mean cosine is {both}; {bound}."
+            )
+        case values if values == {"smaller"}:
+            yield f"There is no cone of interest: the mean cosine is {both}; {bound}."
+        case values if values == {"undetermined"}:
+            yield f"The cone effect is undetermined: the mean cosine is {both}; {bound}."
+        case _:
+            words = {"present": "exists", "smaller": "is too small to matter"}
+            each = (
+                f"{words.get(found[name], 'is undetermined')} for {name}s"
+                f" ({with_interval(cones[name])})"
+                for name in cones
+            )
+            yield f"The cone effect {' and '.join(each)}: mean cosines, of which {bound}."

@@ -138,14 +138,13 @@ def gap_figures(videos: Vectors, texts: Vectors) -> Figures:
     from gap_assets.gap.pairs import Pairs, unit_rows
 
     pairs = Pairs(unit_rows(videos), unit_rows(texts))
-    count = len(pairs)
-    found = closed_form(pairs.video, pairs.text, weights=np.ones((1, count)))
-    shares = compare_all(pairs).same_modality_share()
+    found = closed_form(pairs.video, pairs.text, weights=np.ones((1, len(pairs))))
+    neighbours = compare_all(pairs).nearest_of_all()
     return {
         "demo_gap": float(found["centroid_gap_debiased"][0]),
         "cone_video": float(found["cone_video"][0]),
         "cone_text": float(found["cone_text"][0]),
-        "knn_excess": float(shares.mean()) - (count - 1) / (2 * count - 1),
+        "knn_excess": neighbours.share() - neighbours.swapped_share(),
     }
 
 

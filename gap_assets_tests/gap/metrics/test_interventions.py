@@ -1,8 +1,11 @@
 """Shifts, centring, dropped dimensions and the contrastive loss."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from scipy.stats import ortho_group
 from torch.nn import functional
 
 from gap_assets.gap import Pairs, check_pairs
@@ -13,6 +16,7 @@ from gap_assets.gap.metrics.interventions import (
     shifted,
 )
 from gap_assets.gap.metrics.pairwise import compare_all
+from gap_assets.gap.metrics.retrieval import recall_at
 from gap_assets.gap.metrics.separability import halves
 from gap_assets_tests.gap.conftest import simulated
 
@@ -45,15 +49,15 @@ def test_shift_of_one_half_brings_the_centroids_together():
 def test_what_leaves_nothing_of_the_texts_is_left_out(n):
     pairs = simulated(n, 16)
     same = check_pairs(pairs.video, np.tile(pairs.text[:1], (n, 1)))
-    assert {outcome.kind for outcome in intervene(same)} == {"shift", "dropping"}
+    assert {outcome.kind for outcome in intervene(same)} == {"shift", "procrustes", "dropping"}
 
 
-def test_a_tie_is_no_hit_as_in_the_scorecard():
+def test_ties_are_broken_as_in_the_scorecard():
     pairs = simulated(40, 16, noise=0.05)
     twice = check_pairs(pairs.video, np.repeat(pairs.text[::2], 2, axis=0))
     _, judge = halves(40, seed=0)
     passes = compare_all(twice.take(judge))
-    hits = [(way.closer + 1 <= 1).mean() for way in passes.directions.values()]
+    hits = [recall_at(1, way.closer, way.tied).mean() for way in passes.directions.values()]
     assert intervene(twice)[0].recall_at_1 == pytest.approx(np.mean(hits))
 
 
@@ -79,6 +83,23 @@ def test_nothing_of_the_judged_half_leaks():
     text = np.where(flip[:, None], pairs.video, pairs.text)
     for outcome in intervene(Pairs(video, text)):
         assert outcome.knn_same_modality == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_rotation_of_the_texts_is_found_and_turned_back():
+    pairs = simulated(400, 8, gap=0.0, noise=0.2)
+    turn = ortho_group.rvs(8, random_state=2)
+    outcomes = {
+        outcome.kind: outcome for outcome in intervene(Pairs(pairs.video, pairs.text @ turn))
+    }
+    assert outcomes["procrustes"].recall_at_1 > 0.8 > 0.1 > outcomes["centring"].recall_at_1
+
+
+def test_a_best_gap_at_the_edge_says_so():
+    landscape = loss_landscape(simulated(60, 16, gap=0.1, noise=0.2))
+    low, high = landscape.flat()
+    assert low <= landscape.best_gap() <= high
+    ends = replace(landscape, losses=landscape.gaps[None].max() - landscape.gaps[None])
+    assert ends.at_edge()
 
 
 def test_too_few_pairs_have_no_halves():

@@ -11,8 +11,8 @@ from sklearn.metrics.pairwise import cosine_similarity, rbf_kernel
 from sklearn.neighbors import NearestNeighbors
 
 from gap_assets.gap import scorecard
-from gap_assets.gap.metrics.pairwise import compare_all, median_squared_distance
-from gap_assets.gap.metrics.separability import d_prime, gap_axis_projections
+from gap_assets.gap.metrics.pairwise import median_squared_distance
+from gap_assets.gap.metrics.separability import d_prime, gap_axis_projections, halves
 from gap_assets.gap.metrics.spectra import isotropy
 from gap_assets_tests.gap.conftest import simulated
 
@@ -90,17 +90,6 @@ def test_retrieval_and_hubs(data):
     assert found["pair_auc_video_to_text"] == pytest.approx(np.mean(auc))
 
 
-def test_ties_count_half():
-    """Two videos with one and the same caption: neither text can rank first alone."""
-    pairs = simulated(30, 64, noise=0.05)
-    text = pairs.text.copy()
-    text[1] = text[0]
-    passes = compare_all(type(pairs)(pairs.video, text))
-    assert passes.video_to_text.closer[0] == 0.5
-    tied = {row.name: row.value for row in scorecard(pairs.video, text, bootstraps=0)}
-    assert tied["duplicate_share_text"] == pytest.approx(1 / 30)
-
-
 def test_neighbours_of_the_own_modality(data):
     pairs, found = data
     rows = np.concatenate([pairs.video, pairs.text])
@@ -154,11 +143,28 @@ def test_d_prime_is_the_standardised_difference(data):
     video, text = gap_axis_projections(pairs, seed=0)
     expected = (video.mean() - text.mean()) / np.sqrt((video.var(ddof=1) + text.var(ddof=1)) / 2)
     assert found["d_prime_gap"] == pytest.approx(expected)
-    resampled = np.random.default_rng(0).integers(0, len(pairs), len(pairs))
-    weights = np.bincount(resampled, minlength=len(pairs))[None, :].astype(float)
-    x, y = video[resampled], text[resampled]
-    expected = (x.mean() - y.mean()) / np.sqrt((x.var(ddof=1) + y.var(ddof=1)) / 2)
-    assert d_prime(video, text, weights=weights)[0] == pytest.approx(expected)
+
+
+def test_each_resample_has_an_axis_of_its_own(data):
+    pairs, _ = data
+    drawn = np.random.default_rng(0).integers(0, len(pairs), len(pairs))
+    counts = np.bincount(drawn, minlength=len(pairs)).astype(float)
+    along, weights = {"video": [], "text": []}, []
+    first, second = halves(len(pairs), seed=0)
+    for fit, judge in ((first, second), (second, first)):
+        gap = np.average((pairs.video - pairs.text)[fit], axis=0, weights=counts[fit])
+        axis = gap / np.linalg.norm(gap)
+        along["video"].extend(pairs.video[judge] @ axis)
+        along["text"].extend(pairs.text[judge] @ axis)
+        weights.extend(counts[judge])
+    means = {name: np.average(rows, weights=weights) for name, rows in along.items()}
+    variances = [
+        np.average((np.array(rows) - means[name]) ** 2, weights=weights)
+        for name, rows in along.items()
+    ]
+    spread = np.sqrt(np.mean(variances) * len(pairs) / (len(pairs) - 1))
+    found = d_prime(pairs, weights=counts[None], seed=0)[0]
+    assert found == pytest.approx((means["video"] - means["text"]) / spread)
 
 
 def test_probe_finds_a_gap_and_finds_none():

@@ -25,7 +25,9 @@ RANDOM_SPLITS = {  # depend on which rows a seeded split picks, or on the coordi
     "split_half_gap_video",
     "split_half_gap_text",
     "sign_flip_null_gap",
-    "gap_over_noise_floor",
+    "knn_same_modality_p_value",
+    "cluster_ari",
+    "cluster_v_measure",
     "gap_dimensions_50",
     "gap_dimensions_90",
 }
@@ -194,7 +196,8 @@ def test_intervals_cover_the_truth():
     for seed in range(60):
         sample = simulated(80, 12, seed=seed)
         weights = bootstrap_weights(80, bootstraps=200, seed=seed)
-        low, high = interval(family(sample, weights)["cone_video"][1:])
+        value, *replicates = family(sample, weights)["cone_video"]
+        low, high = interval(value, np.array(replicates), units=80)
         covered += low <= truth <= high
     assert 51 <= covered <= 60
 
@@ -202,4 +205,38 @@ def test_intervals_cover_the_truth():
 def test_everything_is_seeded_and_json_holds_it(pairs):
     first = scorecard(pairs.video, pairs.text, bootstraps=50, permutations=50)
     assert first == scorecard(pairs.video, pairs.text, bootstraps=50, permutations=50)
-    assert as_json(first)["centroid_gap"]["ci_low"] < as_json(first)["centroid_gap"]["ci_high"]
+    gap = as_json(first)["centroid_gap_debiased"]
+    assert gap["ci_low"] < gap["value"] < gap["ci_high"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n=st.integers(4, 30),
+    d=st.integers(3, 12),
+    gap=st.floats(0, 4),
+    copies=st.integers(0, 3),
+    seed=st.integers(0, 10**6),
+)
+def test_every_interval_contains_its_value(n, d, gap, copies, seed):
+    pairs = simulated(n, d, gap=gap, seed=seed)
+    rows = np.concatenate([np.arange(n), np.arange(copies)])
+    found = scorecard(pairs.video[rows], pairs.text[rows], bootstraps=60, permutations=19)
+    bounded = [row for row in found if row.ci_low is not None]
+    assert bounded
+    for row in bounded:
+        assert row.ci_low <= row.value <= row.ci_high, row
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(3, 20), seed=st.integers(0, 10**6))
+def test_a_video_that_is_there_twice_counts_once(n, seed):
+    pairs = simulated(n, 8, gap=0.5, seed=seed)
+    clusters = np.tile(np.arange(n), 2)
+    twice = (np.concatenate([rows, rows]) for rows in (pairs.video, pairs.text))
+    weights = bootstrap_weights(n, bootstraps=5, seed=seed)
+    once, again = (
+        closed_form(pairs.video, pairs.text, weights=weights),
+        closed_form(*twice, weights=weights, clusters=clusters),
+    )
+    for name, known in once.items():
+        assert again[name] == pytest.approx(known, nan_ok=True, abs=1e-6), name

@@ -16,16 +16,11 @@ from gap_assets.gap.metric_rows import MetricPlan, SourceVectors, metric_rows
 from gap_assets.gap.metrics.moments import closed_form
 from gap_assets.gap.projections import fit_projections
 from gap_assets.gap.report.comparison import compare_reports
-from gap_assets.gap.report.pages import words
+from gap_assets.gap.report.numbers import Numbers, number, with_interval
+from gap_assets.gap.report.pages import definition, words
+from gap_assets.gap.report.readings import readings
 from gap_assets.gap.report.report import ReportInputs, write_report
-from gap_assets.gap.report.verdict import (
-    Numbers,
-    gap_exists,
-    number,
-    readings,
-    verdict,
-    with_interval,
-)
+from gap_assets.gap.report.verdict import verdict
 from gap_assets.gap.summaries import MarkedSummary
 from gap_assets_tests.gap.conftest import simulated
 
@@ -42,6 +37,8 @@ def sources(n=24, d=16, *, gap=0.8, seed=0):
     return SourceVectors(
         videos={"mean": pairs.video * lengths, "medoid": pairs.video + wobble[1]},
         texts={"summary": pairs.text, "captions": pairs.text + wobble[2], "reference": reference},
+        captions=(pairs.text + wobble[2]) * 0.9,
+        frames=np.full(n, 4),
     )
 
 
@@ -123,26 +120,29 @@ def test_a_main_pair_that_cannot_be_measured_is_refused():
         list(metric_rows(empty, PLAN))
 
 
-def test_verdict_says_what_the_numbers_say(rows):
-    present = Numbers(rows, PLAN)
-    assert gap_exists(present)
-    assert verdict(present).startswith("The modality gap exists here: 0.")
-    without = Numbers(list(metric_rows(sources(200, gap=0.0), PLAN)), PLAN)
-    assert not gap_exists(without)
-    assert verdict(without).startswith("No modality gap beyond noise")
-    assert "cone effect is weak or absent" in verdict(without)
-    assert Numbers([], PLAN).main() == []
-    assert "no metrics" in verdict(Numbers([], PLAN))
+def test_readings_say_what_the_numbers_say(rows):
     assert readings(Numbers([], PLAN)) == []
-    text = " ".join(readings(present))
-    for part in ("one fact", "Untrained networks", "Text sources", "Subtracting", "finds its own"):
+    text = " ".join(readings(Numbers(rows, PLAN)))
+    parts = ("a sum of cosines", "Untrained networks", "Text sources", "Subtracting", "finds its")
+    for part in parts:
         assert part in text
+    assert "near-copies" not in text
 
 
-@pytest.mark.parametrize(("n", "said"), [(5, "5 videos are too few"), (6, "The modality gap exi")])
-def test_a_test_without_power_says_so(n, said):
-    rows = list(metric_rows(sources(n, gap=8.0), replace(PLAN, permutations=999)))
-    assert verdict(Numbers(rows, PLAN)).startswith(said)
+def test_copies_are_counted():
+    data = sources()
+    twice = SourceVectors(
+        {name: np.concatenate([rows, rows[:3]]) for name, rows in data.videos.items()},
+        {name: np.concatenate([rows, rows[:3]]) for name, rows in data.texts.items()},
+    )
+    found = Numbers(list(metric_rows(twice, PLAN)), PLAN)
+    assert "6 of 27 videos are near-copies" in " ".join(readings(found))
+    assert "24 independent videos" in " ".join(readings(found))
+    alone = Numbers(list(metric_rows(data, PLAN)), PLAN)
+    for metric in ("cone_text", "mismatched_cosine"):
+        assert found.value(metric) != alone.value(metric)
+        # The three cases count as three, not as six of which half are alike.
+        assert found.value(metric) == pytest.approx(alone.value(metric), abs=0.03)
 
 
 def test_frames_are_of_the_means_whatever_the_main_fusion(rows):
@@ -156,6 +156,10 @@ def test_the_controls_say_on_how_many_videos_they_rest(rows):
     fewer = Numbers(list(metric_rows(sources(), PLAN, controls(12))), PLAN)
     assert fewer.untrained_pairs() == 12
     assert "on 12 of these videos" in " ".join(readings(fewer))
+    seen = np.arange(24) < 12
+    same = Numbers(list(metric_rows(sources(), PLAN, controls(12), seen=seen)), PLAN)
+    assert "on the same ones" in " ".join(readings(same))
+    assert len(same.crossed("centroid_gap_debiased", "mean")) == 1
 
 
 def test_numbers_for_people(rows):
@@ -232,8 +236,9 @@ def test_page_is_self_contained_escaped_and_complete(written):
     text = " ".join(page.text)
     assert "Gap of <script>alert(1)</script>" in text
     assert "This network does not know <these> videos." in text
-    assert verdict(Numbers(given.rows, PLAN)) in text
-    places = ["modality gap exists", "Scorecard", "What makes a gap", "Limits"]
+    for sentence in verdict(Numbers(given.rows, PLAN)).sentences:
+        assert sentence in text
+    places = ["modality gap exists", "Ten numbers", "What makes a gap", "Limits", "@software"]
     assert places == sorted(places, key=text.index)
     assert page.figures == 13
     for entries in words("scorecard").values():
@@ -241,6 +246,7 @@ def test_page_is_self_contained_escaped_and_complete(written):
             assert entry["label"] in text
     assert "a <i>text</i> of clip" in text
     assert sorted(path.name for path in files.html.parent.iterdir()) == [
+        "figures",
         "preview.png",
         "report.html",
         "report.json",
@@ -260,6 +266,50 @@ def test_pictures_are_valid_and_repeat(written, tmp_path):
     assert again.html.read_bytes() == files.html.read_bytes()
 
 
+def test_figures_are_files_too(written):
+    _, files = written
+    folder = files.html.parent / "figures"
+    stems = {path.stem for path in folder.iterdir()}
+    assert {"histograms", "projections-1", "gap_axis", "causes-2"} <= stems
+    for stem in stems:
+        assert (folder / f"{stem}.png").read_bytes()[:4] == b"\x89PNG"
+        assert ET.parse(folder / f"{stem}.svg").getroot().tag.endswith("svg")
+
+
+def test_figures_of_an_earlier_report_go(tmp_path):
+    old = tmp_path / "figures" / "old.svg"
+    old.parent.mkdir()
+    old.write_text("<svg/>")
+    own = old.with_name("notes.txt")
+    own.write_text("mine")
+    write_report(inputs(8, with_controls=False), tmp_path)
+    assert not old.exists()
+    assert own.exists()
+
+
+def test_every_number_has_a_definition(rows):
+    for name in {row.metric for row in rows}:
+        assert definition(name), name
+    assert definition("recall_at_5_video_to_text").startswith("Share of queries (video to text)")
+    assert "held-out half after shift 0.1" in definition("centroid_gap_debiased_after_shift_0.1")
+    assert definition("no_such_metric") == ""
+
+
+def test_the_page_leads_with_at_most_ten_numbers():
+    first = next(iter(words("scorecard").values()))
+    assert len(first) <= 10
+
+
+def test_a_withheld_verdict_says_why_everywhere(tmp_path):
+    reason = "these models know another world. Use the profile hub."
+    files = write_report(inputs(8, with_controls=False, withheld=reason), tmp_path)
+    content = json.loads(files.json.read_text(encoding="utf-8"))
+    assert content["verdict"] == f"There is no verdict: {reason}"
+    assert content["outcomes"] == {}
+    assert content["readings"] == []
+    assert "exists" not in content["verdict"]
+
+
 def test_json_has_every_row(written):
     given, files = written
     content = json.loads(files.json.read_text(encoding="utf-8"))
@@ -273,6 +323,7 @@ def test_catalogue_names_only_metrics_that_exist(rows):
         for name, entry in entries.items():
             assert name in names
             assert not isinstance(entry.get("null"), str) or entry["null"] in names
+            assert "null" not in entry or entry["null_is"]
 
 
 @pytest.mark.parametrize("n", [3, 8])
@@ -331,7 +382,8 @@ def test_comparison_page(rows, tmp_path):
         path = tmp_path / folder / "report" / "report.json"
         path.parent.mkdir(parents=True)
         content = {
-            "verdict": verdict(Numbers(rows, PLAN)),
+            "verdict": verdict(Numbers(rows, PLAN)).text,
+            "withheld": "these models know another world." if model == "b" else None,
             "facts": {"Fusion": "mean", "Model": model},
             "plan": asdict(PLAN),
             "metrics": [asdict(row) for row in rows],
@@ -352,6 +404,7 @@ def test_comparison_page(rows, tmp_path):
     assert "A: first <run>" in text
     assert text.index("Model") < text.index("Fusion")
     assert "A has 24 videos and B 25" in text
+    assert "B has no verdict: these models know another world." in text
 
 
 def test_videos_of_one_frame_have_means_of_one_length(tmp_path):

@@ -1,6 +1,7 @@
 """The embeddings themselves: pair plots, the gap axis, cosine histograms, UMAP's stability."""
 
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes  # noqa: TID253
@@ -10,13 +11,14 @@ from PIL import Image
 
 from gap_assets.gap.metrics.pairwise import BIN_WIDTH, BINS
 from gap_assets.gap.pairs import FloatArray, evenly_spaced
-from gap_assets.gap.projections import fit_umap
+from gap_assets.gap.projections import ProjectionModel, fit_umap
 from gap_assets.gap.report.figures import style
-from gap_assets.gap.report.verdict import number
+from gap_assets.gap.report.numbers import number
 
 PAIR_LINES = 500
 STABILITY_PAIRS = 1000
 PREVIEW_COLOURS = 64
+NO_EDGES = 0.001  # share of the graph's edge weight between the modalities
 
 
 def _draw_pairs(axes: Axes, points: FloatArray, *, size: float = 14) -> None:
@@ -52,23 +54,50 @@ def _draw_centroids(axes: Axes, points: FloatArray) -> list[float]:
 
 
 def projected_clouds(given: style.Material) -> style.Exhibit:
-    """The paper's pair of pictures; UMAP has no ticks, because its numbers mean nothing."""
+    """The paper's pictures, untrained beside trained; UMAP's numbers mean nothing: no ticks."""
+    rows = {"trained": given.points}
+    if given.untrained:
+        rows = {"untrained": _untrained_points(given), **rows}
     panels = {}
     for method, names in (
         ("UMAP", {"xticks": [], "yticks": []}),
         ("SVD", {"xlabel": "first direction", "ylabel": "second direction"}),
     ):
-        figure, axes = style.panel((style.PANEL[0], 4.2))
-        _draw_pairs(axes, given.points[method.lower()])
-        axes.set(**names)
-        axes.set_title(method, fontsize=11)
-        style.legend_above(figure, axes)
-        panels[f"{method} of videos and texts"] = figure
-    return style.exhibit(
-        "projections",
-        panels,
-        components=given.projections.graph_components,
-        cross_share=f"{given.projections.cross_modal_edge_share:.1%}",
+        for network, points in rows.items():
+            figure, axes = style.panel((style.PANEL[0], 3.9))
+            _draw_pairs(axes, points[method.lower()])
+            axes.set(**names)
+            axes.set_title(f"{method}, {network}", fontsize=11)
+            style.legend_above(figure, axes)
+            panels[f"{method} of videos and texts, {network} network"] = figure
+    return style.exhibit("projections", panels, umap=_on_umap(given.projections))
+
+
+def _untrained_points(given: style.Material) -> dict[str, FloatArray]:
+    assert given.untrained is not None
+    rows = np.concatenate([given.untrained.video, given.untrained.text])
+    most = min(given.projections.neighbors, len(rows) - 1)
+    directions = np.linalg.svd(rows, full_matrices=False)[2][:2]
+    return {
+        "umap": fit_umap(rows, seed=given.numbers.plan.seed, neighbors=most).embedding_.astype(
+            np.float64
+        ),
+        "svd": rows @ directions.T,
+    }
+
+
+def _on_umap(projections: ProjectionModel) -> str:
+    """What UMAP's picture may be read for, by the graph that it draws."""
+    count, share = projections.graph_components, projections.cross_modal_edge_share
+    if share < NO_EDGES:
+        return (
+            "In UMAP's graph of neighbours next to no edge joins a video and a text: how far its"
+            " two clouds are apart is set by the algorithm, not by the data."
+        )
+    parts = "one connected part" if count == 1 else f"{count} connected parts"
+    return (
+        f"UMAP's graph of neighbours has {parts} and {share:.1%} of its edge weight between the"
+        " modalities; distances in its picture are not to scale."
     )
 
 
@@ -125,13 +154,13 @@ def histograms(given: style.Material) -> style.Exhibit:
             color=colour,
             alpha=0.45 if filled else 1,
             lw=1.4,
-            label=f"{label}: {numbers.value(name):.3f}",
+            label=label,
         )
-        axes.axvline(numbers.value(name), color=colour, lw=1, ls="--")
+    _mark_means(axes, {colour: numbers.value(name) for name, (_, colour, _) in curves.items()})
     occupied = np.flatnonzero(sum(histogram for _, _, histogram in curves.values()))
     axes.set_xlim(-1 + occupied[0] * BIN_WIDTH - 0.03, -1 + occupied[-1] * BIN_WIDTH + 0.03)
     axes.set(xlabel="cosine", ylabel="density")
-    style.legend_above(figure, axes, ncols=2, title="mean cosine (dashed)", title_fontsize=9)
+    style.legend_above(figure, axes, ncols=2)
     gap = numbers.value("centroid_gap_debiased")
     return style.exhibit(
         "histograms",
@@ -142,22 +171,31 @@ def histograms(given: style.Material) -> style.Exhibit:
     )
 
 
+def _mark_means(axes: Axes, means: Mapping[str, float]) -> None:
+    """A line and a number for each mean, by its colour, on steps so that none covers another."""
+    top = axes.get_ylim()[1]
+    axes.set_ylim(0, top * (1 + 0.09 * len(means)))
+    for step, (colour, mean) in enumerate(sorted(means.items(), key=lambda item: item[1])):
+        height = top * (1.02 + 0.09 * step)
+        axes.plot([mean, mean], [0, height], color=colour, lw=1.2, ls="--")
+        axes.text(mean, height, f" {mean:.3f}", color=colour, fontsize=9, va="center")
+
+
 def stability(given: style.Material) -> style.Exhibit:
     """Small multiples of UMAP: the same data, other seeds and neighbourhood sizes."""
     pairs = given.pairs.take(evenly_spaced(len(given.pairs), STABILITY_PAIRS))
     rows = np.concatenate([pairs.video, pairs.text])
     most, usual = len(rows) - 1, given.projections.neighbors
     sizes = sorted({min(usual, most), min(usual * 3, most)})
-    figure = Figure(figsize=(style.WIDE[0], 2.6 * len(sizes)), layout="constrained")
+    figure = Figure(figsize=(style.WIDE[0], 2.1 * len(sizes)), layout="constrained")
     grid = figure.subplots(len(sizes), 3, squeeze=False)
     for (row, seed), axes in np.ndenumerate(grid):
         points = fit_umap(rows, seed=seed, neighbors=sizes[row]).embedding_.astype(np.float64)
         _draw_pairs(axes, points, size=7)
         video, text = np.split(points, 2)
         apart = np.linalg.norm(video.mean(axis=0) - text.mean(axis=0))
-        title = f"seed {seed}, {sizes[row]} neighbours: {apart:.1f} apart"
-        axes.set_title(title, fontsize=9, color=style.MUTED)
-        axes.set(xticks=[], yticks=[])
+        axes.set_title(f"seed {seed}: {apart:.1f} apart", fontsize=9, color=style.MUTED)
+        axes.set(xticks=[], yticks=[], ylabel="" if seed else f"{sizes[row]} neighbours")
         axes.spines[:].set_color("#d5d8dc")
     return style.exhibit("stability", {"UMAP with other settings": figure}, n=len(pairs))
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure  # noqa: TID253
 
 from gap_assets.gap.metric_rows import FRAMES, MEAN, NOISE, MetricRow
 from gap_assets.gap.report.figures import style
-from gap_assets.gap.report.verdict import mean_and_spread, number
+from gap_assets.gap.report.numbers import mean_and_spread, number
 
 Series = dict[str, tuple[str, str]]  # label to metric and colour
 LADDER: Series = {

@@ -16,13 +16,16 @@ from gap_assets.gap.metrics.interventions import (
     intervene,
     loss_landscape,
 )
+from gap_assets.gap.metrics.retrieval import middle_rank
 from gap_assets.gap.pairs import FloatArray
 from gap_assets.gap.report.figures import style
-from gap_assets.gap.report.verdict import number
+from gap_assets.gap.report.numbers import Numbers, number
 
+SOME_EXCESS = 0.05  # of own-modality neighbours over swapped labels: modalities are apart
 LOOKS = (  # of the measures of an intervention
     ("gap", style.PAIRED, "-"),
     ("own-modality neighbours", style.ACCENT, "--"),
+    ("… with swapped labels", style.MUTED, ":"),
     ("recall at 1", style.TEXT, "-."),
 )
 
@@ -38,7 +41,8 @@ def landscape(given: style.Material) -> style.Exhibit:
         rescaled = (losses - losses.min()) / max(float(np.ptp(losses)), 1e-12)
         best = gaps[losses.argmin()]
         label = f"1/τ = {scale:g}: best at gap {best:.2f}"
-        axes.plot(gaps, rescaled, color=shade, lw=1.8, label=label)
+        order = np.argsort(gaps)
+        axes.plot(gaps[order], rescaled[order], color=shade, lw=1.8, label=label)
         axes.plot(best, 0, "o", color=shade, ms=8, clip_on=False, zorder=3)
     axes.axvline(gaps[UNSHIFTED], color=style.PAIRED, lw=1, ls="--")
     axes.text(gaps[UNSHIFTED], 1.02, " the data as they are", va="bottom", fontsize=9)
@@ -47,12 +51,15 @@ def landscape(given: style.Material) -> style.Exhibit:
         ylabel="loss, from its least to its most",
     )
     axes.set_ylim(-0.03, 1.1)
-    style.legend_above(figure, axes, ncols=3)
+    style.legend_above(figure, axes, ncols=2)
+    low, high = found.flat()
+    edge = "at the edge of what was tried, so it may be smaller beyond" if found.at_edge() else ""
     return style.exhibit(
         "landscape",
         {"Loss over gap": figure},
         scale=f"{scales[0]:g}",
-        best=number(float(gaps[found.losses[0].argmin()]), 2),
+        best=number(found.best_gap(), 2),
+        flat=edge or f"and within 1 % of that from {number(low, 2)} to {number(high, 2)}",
         batch=min(LOSS_BATCH, len(pairs)),
     )
 
@@ -73,7 +80,21 @@ def interventions(given: style.Material) -> style.Exhibit | None:
         axes.set_xticks([*axes.get_xticks(), len(shifts)], [*_amounts(shifts), "centred"])
     right, _ = _measures([shifts[0], *drops], "dimensions dropped, largest gap first")
     panels = {"Shift and centring": left, "Dropped dimensions": right}
-    return style.exhibit("interventions", panels, n=outcomes[0].n)
+    return style.exhibit(
+        "interventions", panels, n=outcomes[0].n, title=_what_remains(given.numbers, centring)
+    )
+
+
+def _what_remains(numbers: Numbers, centring: Sequence[Outcome]) -> str:
+    """The figure's title, by the neighbours that are left once the means are subtracted."""
+    for outcome in centring:
+        excess = outcome.knn_same_modality - outcome.knn_swapped
+        before = numbers.value("knn_same_modality_excess")
+        if excess > SOME_EXCESS:
+            return "Closing the gap does not merge the modalities here"
+        if before > SOME_EXCESS:
+            return "Closing the gap merges the modalities here"
+    return "Closing the gap"
 
 
 def _measures(outcomes: Sequence[Outcome], label: str) -> tuple[Figure, Axes]:
@@ -85,7 +106,7 @@ def _measures(outcomes: Sequence[Outcome], label: str) -> tuple[Figure, Axes]:
     axes.set_xticks(range(len(outcomes)), _amounts(outcomes))
     axes.set(xlabel=label)
     axes.set_ylim(bottom=0)
-    style.legend_above(figure, axes, ncols=3, columnspacing=1)
+    style.legend_above(figure, axes, ncols=2, columnspacing=1)
     return figure, axes
 
 
@@ -135,11 +156,12 @@ def retrieval(given: style.Material) -> style.Exhibit:
     """Share of queries whose match is within rank k, and how often each row is retrieved."""
     passes = given.comparisons
     mixed, n, k = passes.mixed_ranks, len(passes.paired), passes.video.nearest.shape[1]
+    to_text, to_video = passes.video_to_text, passes.text_to_video
     left, axes = style.panel()
     rank = np.unique(np.geomspace(1, 2 * n - 1, 200).round())
     for label, ranks, colour, dashes in (
-        ("video → text", passes.video_to_text.closer + 1, style.VIDEO, "-"),
-        ("text → video", passes.text_to_video.closer + 1, style.TEXT, "-"),
+        ("video → text", middle_rank(to_text.closer, to_text.tied), style.VIDEO, "-"),
+        ("text → video", middle_rank(to_video.closer, to_video.tied), style.TEXT, "-"),
         ("video → text, mixed", mixed["video"], style.VIDEO, ":"),
         ("text → video, mixed", mixed["text"], style.TEXT, ":"),
     ):

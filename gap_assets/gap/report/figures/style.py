@@ -17,8 +17,8 @@ from gap_assets.gap.metrics.pairwise import Comparisons
 from gap_assets.gap.metrics.spectra import Shapes
 from gap_assets.gap.pairs import FloatArray, Pairs
 from gap_assets.gap.projections import ProjectionModel
+from gap_assets.gap.report.numbers import Numbers
 from gap_assets.gap.report.pages import data_uri, words
-from gap_assets.gap.report.verdict import Numbers
 
 # Red for video and blue for text as in the paper, in shades that differ in lightness as well.
 VIDEO = "#c8322b"
@@ -29,7 +29,8 @@ ACCENT = "#b07a00"
 MUTED = "#5f6670"
 LINE = "#b8bcc2"
 PANEL = (4.6, 3.5)
-WIDE = (8.2, 3.6)
+WIDE = (5.8, 3.7)  # a phone shrinks it to legible letters still
+PRINT_DPI = 300
 
 
 @dataclass(frozen=True)
@@ -43,22 +44,32 @@ class Material:
     projections: ProjectionModel  # fitted on these or earlier videos
     points: Mapping[str, FloatArray]  # method to coordinates (2N, 2) of the pairs, videos first
     sources: SourceVectors  # the trained network's embeddings
+    untrained: Pairs | None = None  # of the main sources, by the first untrained network
 
 
-Exhibit = dict[str, Any]  # what the page's template reads of a figure
+Exhibit = dict[str, Any]
+"""What the page's template reads of a figure: `title`, `caption`, `key`, `panels` (alternative text
+to data URI), `wide`, and `files` (name to content), the same pictures to take away."""
 
 
 def exhibit(key: str, panels: Mapping[str, Figure], **numbers: object) -> Exhibit:
     """The panels by their alternative text, with the words of `templates/figures.toml`.
 
-    `wide` are those too wide to be legible at the width of a phone.
+    `wide` are those that take the whole width of a page.
     """
     entry = words("figures")[key]
+    drawn = {alt: svg(panel) for alt, panel in panels.items()}
+    files: dict[str, bytes] = {}
+    for number, (picture, figure) in enumerate(zip(drawn.values(), panels.values(), strict=True)):
+        stem = key if len(panels) == 1 else f"{key}-{number + 1}"
+        files |= {f"{stem}.svg": picture, f"{stem}.png": png(figure)}
     return {
-        "title": entry["title"],
+        "key": key,
+        "title": entry["title"].format(**numbers),
         "caption": entry["caption"].format(**numbers),
-        "panels": {alt: data_uri(svg(panel), "image/svg+xml") for alt, panel in panels.items()},
+        "panels": {alt: data_uri(picture, "image/svg+xml") for alt, picture in drawn.items()},
         "wide": any(panel.get_figwidth() > PANEL[0] for panel in panels.values()),
+        "files": files,
     }
 
 
@@ -98,4 +109,11 @@ def svg(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "gap_assets"}):
         figure.savefig(buffer, format="svg", dpi=200, metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, for print."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=PRINT_DPI)
     return buffer.getvalue()

@@ -66,6 +66,8 @@ EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "statistics.neighbors": (9, {"projection_model"}),
     "statistics.untrained_seeds": (9, {CONTROLS, "gap_report"}),
     "statistics.untrained_videos": (9, {CONTROLS}),
+    "statistics.smallest_gap": (0.2, {"gap_report"}),
+    "statistics.smallest_cone": (0.2, {"gap_report"}),
     "statistics.untrained_share": (0.9, {CONTROLS}),
 }
 

@@ -155,7 +155,12 @@ def print_warning(settings: Settings) -> None:
 
     warehouse = Warehouse(path=settings.warehouse)
     if warning := unfamiliar_videos(warehouse, PROFILES[settings.models]):
-        console.print(f"[yellow]{escape(warning)}[/yellow]")
+        print_caution(warning)
+
+
+def print_caution(warning: str) -> None:
+    """Prints a sentence that a reader must not pass over."""
+    console.print(f"[yellow]{escape(printable(warning))}[/yellow]")
 
 
 def print_models(models: "Sequence[ModelStatus]") -> None:

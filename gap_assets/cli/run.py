@@ -11,6 +11,7 @@ import typer
 
 from gap_assets.cli.app import app
 from gap_assets.cli.console import (
+    print_caution,
     print_headlines,
     print_notes,
     print_planned_work,
@@ -168,6 +169,7 @@ def _run(data: Path, asked: Asked, chosen: dict[str, Any], *, dry_run: bool = Fa
     settings = remember(data, **values)
     _exclude(settings, asked.exclude)
     print_notes(told)
+    _look(settings)
     _materialize(settings, only)
 
 
@@ -184,6 +186,20 @@ def _materialize(settings: Settings, only: Sequence[str]) -> None:
         print_headlines(settings)
     else:
         print_summaries(settings)
+
+
+def _look(settings: Settings) -> None:
+    """Says before the work that the models do not know new videos, where that is to be seen."""
+    from gap_assets.pipeline.catalogue import list_videos, path_as_text
+    from gap_assets.pipeline.familiarity import first_look
+    from gap_assets.pipeline.intake import known_videos
+    from gap_assets.profiles import PROFILES
+
+    known = known_videos(settings)
+    files = list_videos(settings.places, known=known) if settings.coca is None else {}
+    new = [path for path in files if path_as_text(path) not in known]
+    if warning := first_look(new, PROFILES[settings.models]):
+        print_caution(warning)
 
 
 def _require_captions(settings: Settings) -> None:

@@ -21,7 +21,6 @@ from gap_assets.gap.metrics.resampling import (
     interval,
     sign_flip_test,
     split_half_gaps,
-    wilson,
 )
 from gap_assets.gap.metrics.retrieval import (
     hubness,
@@ -77,10 +76,12 @@ def scorecard(
     """Every metric of N paired embeddings.
 
     What is a function of sums over videos has percentiles over bootstrapped videos, widened for
-    few (`resampling.interval`); a share of cases has Wilson's interval. `centroid_gap` is biased
-    upwards by about (2 - 2 paired cosine - gap^2) / (2 N gap), which no resampling sees: it has no
-    interval, and `centroid_gap_debiased`, which is not biased, has one. Near-copies among the
-    videos are resampled and flipped together.
+    few (`resampling.interval`). `centroid_gap` is biased upwards by about
+    (2 - 2 paired cosine - gap^2) / (2 N gap), which no resampling sees: it has no interval, and
+    `centroid_gap_debiased`, which is not biased, has one. Retrieval and neighbours have none: one
+    text that is close to all videos changes most ranks, so that they vary with the gallery by far
+    more than independent queries would. Near-copies among the videos are resampled and flipped
+    together.
 
     Args:
         video: (N, D) rows of any length but 0.
@@ -108,7 +109,6 @@ def scorecard(
         singles |= _tests(pairs, passes, permutations=permutations, seed=seed, clusters=clusters)
     return [
         *summarise(found, n=n, units=units),
-        *_shares(passes, scores, units=units, bounded=bootstraps > 0),
         *summarise({name: np.array([value]) for name, value in singles.items()}, n=n, units=units),
     ]
 
@@ -153,25 +153,6 @@ def _kernel_means(passes: Comparisons) -> dict[str, float]:
     }
 
 
-def _shares(
-    passes: Comparisons, scores: FloatArray | None, *, units: int, bounded: bool
-) -> Iterator[Metric]:
-    """Shares of cases: held-out rows that a probe tells right, queries that find their match."""
-    n = len(passes.paired)
-    shares: dict[str, float] = {}
-    if scores is not None:
-        video, text = scores
-        shares["linear_probe_accuracy"] = float(((video > 0) * 1.0 + (text <= 0)).mean() / 2)
-    for direction, across in passes.directions.items():
-        for k in (1, 5, 10):
-            if k < n:
-                found = recall_at(k, across.closer, across.tied)
-                shares[f"recall_at_{k}_{direction}"] = float(found.mean())
-    for name, share in shares.items():
-        low, high = wilson(share, n=units) if bounded else (None, None)
-        yield Metric(name, share, low, high, n)
-
-
 def _tests(
     pairs: Pairs, passes: Comparisons, *, permutations: int, seed: int, clusters: Labels
 ) -> dict[str, float]:
@@ -207,14 +188,7 @@ def _singles(
     near = passes.video.neighbours, passes.text.neighbours
     yield "mutual_knn", mutual_share(*near)
     yield "mutual_knn_chance", near[0].shape[1] / (n - 1)
-    for direction, across in passes.directions.items():
-        yield f"median_rank_{direction}", np.median(middle_rank(across.closer, across.tied))
-        expected = reciprocal_rank(across.closer, across.tied)
-        yield f"mean_reciprocal_rank_{direction}", expected.mean()
-        below = (across.closer + across.tied / 2) / (n - 1)
-        yield f"pair_auc_{direction}", 1 - below.mean()
-        for name, value in hubness(across.occurrences).items():
-            yield f"{name}_{direction}", value
+    yield from _retrieval(passes)
     for direction in passes.directions:
         queries, gallery = (rows[name] for name in direction.split("_to_"))
         recall = recall_in_galleries(queries, gallery, seed=seed)
@@ -222,6 +196,8 @@ def _singles(
     if scores is not None:
         from sklearn.metrics import roc_auc_score
 
+        of_video, of_text = scores
+        yield "linear_probe_accuracy", ((of_video > 0).mean() + (of_text <= 0).mean()) / 2
         yield "linear_probe_auc", roc_auc_score(np.repeat([1, 0], n), scores.ravel())
     yield from modality_clusters(pairs, seed=seed).items()
     yield from frechet(shape).items()
@@ -230,3 +206,20 @@ def _singles(
             for metric, value in isotropy(cloud.values).items():
                 yield f"{metric}_{name}", value
     yield from structure(shape, pairs).items()
+
+
+def _retrieval(passes: Comparisons) -> Iterator[tuple[str, float]]:
+    """Ranks of the matches and hubs, in both directions."""
+    n = len(passes.paired)
+    for direction, across in passes.directions.items():
+        for k in (1, 5, 10):
+            if k < n:
+                found = recall_at(k, across.closer, across.tied)
+                yield f"recall_at_{k}_{direction}", found.mean()
+        yield f"median_rank_{direction}", np.median(middle_rank(across.closer, across.tied))
+        expected = reciprocal_rank(across.closer, across.tied)
+        yield f"mean_reciprocal_rank_{direction}", expected.mean()
+        below = (across.closer + across.tied / 2) / (n - 1)
+        yield f"pair_auc_{direction}", 1 - below.mean()
+        for name, value in hubness(across.occurrences).items():
+            yield f"{name}_{direction}", value

@@ -1,25 +1,33 @@
 import dataclasses
+from pathlib import Path
 
+import av
+import numpy as np
 import polars as pl
 import pytest
 
-from gap_assets.pipeline.familiarity import unfamiliar_videos
+from gap_assets.pipeline.familiarity import first_look, unfamiliar_videos
 from gap_assets.profiles import PROFILES
 from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.rows import put
 
 
-@pytest.mark.parametrize(("certain", "warned"), [(["a", "b", "c"], False), (["a"], True)])
-def test_uncertain_captions_are_warned_of(tmp_path, certain, warned):
+@pytest.mark.parametrize(
+    ("certain", "said"),
+    [
+        (["a", "b", "c"], None),
+        (["a"], ("2 of 3 videos", "profile hub")),
+        (["a", "c"], ("1 of 3 videos (b)", "--exclude")),
+    ],
+)
+def test_uncertain_captions_are_warned_of(tmp_path, certain, said):
     warehouse = Warehouse(path=tmp_path / "gap.duckdb")
     rows = [(video, -0.0001 if video in certain else -0.05) for video in ("a", "b", "c")]
     captions = pl.DataFrame(rows, schema=["video_id", "logprob"], orient="row")
     put(warehouse, {"frame_captions": captions}, where={})
     warning = unfamiliar_videos(warehouse, PROFILES["embedded"])
-    assert (warning is not None) == warned
-    if warning:
-        assert "2 of 3 videos" in warning
-        assert "profile hub" in warning
+    assert (warning is None) == (said is None)
+    assert all(part in warning for part in said or ())
     assert unfamiliar_videos(warehouse, PROFILES["hub"]) is None
     assert unfamiliar_videos(warehouse, PROFILES["embedded"], videos=["a"]) is None
     strict = dataclasses.replace(PROFILES["embedded"], familiar_logprob=0.0)
@@ -29,6 +37,32 @@ def test_uncertain_captions_are_warned_of(tmp_path, certain, warned):
 def test_the_embedded_models_know_their_own_world(made):
     warehouse = Warehouse(path=made.warehouse)
     assert unfamiliar_videos(warehouse, PROFILES["embedded"]) is None
+
+
+def test_a_first_look_finds_nothing_strange_in_the_drawn_world(made):
+    warehouse = Warehouse(path=made.warehouse)
+    paths = warehouse.read("SELECT path FROM videos WHERE status = 'ok' ORDER BY path")["path"]
+    videos = [Path(path) for path in paths]
+    assert videos
+    assert first_look(videos, PROFILES["embedded"]) is None
+    assert first_look(videos, PROFILES["hub"]) is None
+
+
+def test_a_first_look_sees_another_world_and_passes_over_what_is_broken(tmp_path):
+    broken = tmp_path / "a.mp4"
+    broken.write_bytes(b"no video")
+    noise = tmp_path / "b.mp4"
+    with av.open(noise, "w") as container:
+        stream = container.add_stream("mpeg4", rate=4)
+        stream.width = stream.height = 64
+        pictures = np.random.default_rng(0).integers(0, 255, (12, 64, 64, 3), np.uint8)
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+    said = first_look([broken, noise], PROFILES["embedded"])
+    assert said.startswith("1 of 1 videos that were looked at")
+    assert "--models hub" in said
+    assert first_look([broken], PROFILES["embedded"]) is None
 
 
 @pytest.mark.shared

@@ -5,6 +5,7 @@ Processes decode the next videos while the model describes the frames of these.
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -20,7 +21,7 @@ from gap_assets.dagster.resources import (
     WarehouseResource,
 )
 from gap_assets.dagster.specs import GPU_POOL, video_spec
-from gap_assets.pipeline.familiarity import unfamiliar_videos
+from gap_assets.pipeline.familiarity import first_look, unfamiliar_videos
 from gap_assets.pipeline.frames import decoding_limits, start_decoding, start_describing
 from gap_assets.pipeline.models import resident_coca
 from gap_assets.pipeline.stages import Stage
@@ -99,7 +100,7 @@ def described_frames(
             warehouse=store,
             config=config,
             unit="frames",
-            prepare=partial(check_models_of_run, context, coca, captioning, summarizer),
+            prepare=partial(_prepare, context, store, coca, captioning, summarizer),
         )
     except BaseException:
         processes.end()  # What they are at work on, nobody waits for.
@@ -108,6 +109,25 @@ def described_frames(
         threads.shutdown(wait=False, cancel_futures=True)
     if chosen - {"frames"}:
         _warn_of_unfamiliar(context, store, coca)
+
+
+def _prepare(
+    context: dg.AssetExecutionContext,
+    store: Warehouse,
+    coca: CocaModel,
+    captioning: Captioning,
+    summarizer: SummarizerModel,
+) -> None:
+    """Checks the models, and says at once that they do not know the videos."""
+    check_models_of_run(context, coca, captioning, summarizer)
+    if (profile := profile_of(coca.model)) is None:
+        return
+    files = store.read(
+        "SELECT path FROM videos WHERE video_id IN (FROM given) ORDER BY video_id",
+        videos=list(context.partition_keys),
+    )
+    if warning := first_look([Path(path) for path in files["path"]], profile):
+        context.log.warning(warning)
 
 
 def _warn_of_unfamiliar(

@@ -55,16 +55,6 @@ def interval(
     return float(max(min(low, value), floor)), float(max(high, value))
 
 
-def wilson(share: float, *, n: int) -> tuple[float, float]:
-    """95 % interval of a share of n independent cases (Wilson 1927); it never has length 0."""
-    from scipy.stats import norm
-
-    z2 = norm.ppf((1 + LEVEL) / 2) ** 2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
-    return float(max(min(middle - half, share), 0)), float(min(max(middle + half, share), 1))
-
-
 class SignFlipTest(NamedTuple):
     """H0: within a pair the two modality labels are exchangeable."""
 

@@ -20,6 +20,7 @@ from scipy.optimize import brentq
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow
 from gap_assets.gap.metrics.copies import near_copies
 from gap_assets.gap.metrics.moments import closed_form, u_statistics
+from gap_assets.gap.metrics.pooling import Pooled, pooling
 from gap_assets.gap.metrics.resampling import bootstrap_weights, interval, sign_flip_test
 from gap_assets.gap.metrics.separability import d_prime
 from gap_assets.gap.pairs import Pairs, unit_rows
@@ -41,6 +42,15 @@ BOUNDED = (
     "alignment",
     "d_prime_gap",
 )
+OF_POOLING = (
+    "pooling_encoder",
+    "pooling_video",
+    "pooling_captions",
+    "pooling_text",
+    "temporal_icc",
+    "caption_icc",
+)
+FRAMES = 6  # of each video, and captions
 COPIES = 0.2
 GAPS = (0.0, 0.05, 0.09, 0.1, 0.11, 0.15, 0.3)
 VERDICT_SIZES = (3, 4, 5, 6, 12, 24, 100, 500)
@@ -133,6 +143,46 @@ def coverage(name: str, n: int, *, repeats: int) -> Coverage:
     return found
 
 
+def pooling_coverage(name: str, n: int, *, repeats: int) -> Coverage:
+    """The same of what pooling adds: each video has some frames and captions around its pair."""
+    population = POPULATIONS[name]
+    many = _pooled(population, TRUTH // 4, np.random.default_rng(99))
+    truth = pooling(many, weights=np.ones((1, TRUTH // 4)))
+    hits: dict[str, list[bool]] = {metric: [] for metric in OF_POOLING}
+    for seed in range(repeats):
+        given = _pooled(population, n, np.random.default_rng(seed))
+        weights = bootstrap_weights(n, bootstraps=PLAN.bootstraps, seed=seed)
+        for row in summarise(pooling(given, weights=weights), n=n, units=n):
+            if row.ci_low is not None and row.ci_high is not None:
+                hits[row.name].append(row.ci_low <= truth[row.name][0] <= row.ci_high)
+    found = Coverage(
+        name, n, {metric: 100 * float(np.mean(known)) for metric, known in hits.items()}
+    )
+    print(found, flush=True)
+    return found
+
+
+def _pooled(population: Population, n: int, rng: np.random.Generator) -> Pooled:
+    pairs = population.draw(n, rng)
+    frames, captions = (
+        rows[:, None]
+        + spread * rng.normal(size=(n, FRAMES, rows.shape[1])) / np.sqrt(rows.shape[1])
+        for rows, spread in ((pairs.video, 0.4), (pairs.text, 0.6))
+    )
+    means = [
+        (rows / np.linalg.norm(rows, axis=2, keepdims=True)).mean(axis=1)
+        for rows in (frames, captions)
+    ]
+    return Pooled(
+        frames=means[0],
+        captions=means[1],
+        video=unit_rows(means[0]),
+        caption=unit_rows(means[1]),
+        text=pairs.text,
+        counts=np.full(n, float(FRAMES)),
+    )
+
+
 def _exact(population: Population) -> dict[str, float]:
     """What many pairs have, of the metrics in closed form and of d'."""
     pairs = population.draw(TRUTH, np.random.default_rng(99))
@@ -206,18 +256,26 @@ def _outcome(pairs: Pairs, seed: int) -> str:
     return gap_outcome(Numbers(rows, PLAN))
 
 
-def markdown(covered: list[Coverage], told: list[Told]) -> str:
-    """Both tables as they stand in `README.md`."""
+def markdown(covered: list[Coverage], pooled: list[Coverage], told: list[Told]) -> str:
+    """The tables as they stand in `README.md`."""
+    return "\n\n".join([_covered(covered, BOUNDED), _covered(pooled, OF_POOLING), _told(told)])
+
+
+def _covered(covered: list[Coverage], metrics: tuple[str, ...]) -> str:
     lines = ["| metric | " + " | ".join(f"{each.population}, {each.n}" for each in covered) + " |"]
     lines.append("|---" * (len(covered) + 1) + "|")
-    for metric in BOUNDED:
+    for metric in metrics:
         cells = [
             f"{each.percent[metric]:.0f}" if metric in each.percent else "" for each in covered
         ]
         lines.append(f"| `{metric}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _told(told: list[Told]) -> str:
     sizes = sorted({(each.n, each.copies) for each in told})
     heads = [f"{n}{' with copies' if copies else ''}" for n, copies in sizes]
-    lines += ["", f"| true gap | {' | '.join(heads)} |", "|---" * (len(sizes) + 1) + "|"]
+    lines = [f"| true gap | {' | '.join(heads)} |", "|---" * (len(sizes) + 1) + "|"]
     for gap in sorted({each.gap for each in told}):
         known = {(each.n, each.copies): each for each in told if each.gap == gap}
         cells = [f"{known[size].present:.0f} / {known[size].smaller:.0f}" for size in sizes]
@@ -235,6 +293,11 @@ def main() -> None:
     covered = [
         coverage(name, n, repeats=asked.repeats) for name in POPULATIONS for n in asked.sizes
     ]
+    pooled = [
+        pooling_coverage(name, n, repeats=asked.repeats)
+        for name in ("demo", "none")
+        for n in asked.sizes
+    ]
     told = [
         verdicts(gap, n, repeats=asked.repeats, copies=copies)
         for gap in GAPS
@@ -242,10 +305,10 @@ def main() -> None:
         for copies in (False, True)
         if n >= LEAST_WITH_COPIES or not copies
     ]
-    print(markdown(covered, told))
+    print(markdown(covered, pooled, told))
     there = [
         percent
-        for each in covered
+        for each in (*covered, *pooled)
         if each.population != "none"
         for percent in each.percent.values()
     ]

@@ -11,7 +11,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from gap_assets.gap import scorecard
 from gap_assets.profiles import PROFILES
+from gap_assets_tests.gap.conftest import simulated
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -83,3 +85,21 @@ def test_the_gpu_part_runs_with_nothing_but_torch_open_clip_av_and_numpy(tmp_pat
         stdout=subprocess.PIPE,
     )
     assert json.loads(done.stdout.splitlines()[-1])["greedy_ratio_to_notebook"] > 0
+
+
+def test_the_coverage_of_every_interval_is_counted(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    spec = importlib.util.spec_from_file_location("counted", BENCHMARKS / "coverage.py")
+    counted = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "counted", counted)
+    spec.loader.exec_module(counted)
+    pairs = simulated(30, 8)
+    found = scorecard(pairs.video, pairs.text, bootstraps=20, permutations=19)
+    assert {row.name for row in found if row.ci_low is not None} == set(counted.BOUNDED)
+    once = counted.coverage("demo", 12, repeats=2)
+    assert set(once.percent) == set(counted.BOUNDED)
+    pooled = counted.pooling_coverage("demo", 12, repeats=2)
+    assert set(pooled.percent) == set(counted.OF_POOLING)
+    told = counted.verdicts(0.3, 12, repeats=2, copies=True)
+    assert 0 <= told.present + told.smaller <= 100
+    assert "| 0.3 |" in counted.markdown([once], [], [told])

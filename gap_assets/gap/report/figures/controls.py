@@ -9,7 +9,7 @@ from matplotlib.figure import Figure  # noqa: TID253
 
 from gap_assets.gap.metric_rows import FRAMES, MEAN, NOISE, MetricRow
 from gap_assets.gap.report.figures import style
-from gap_assets.gap.report.numbers import mean_and_spread, number
+from gap_assets.gap.report.numbers import mean_and_spread, number, with_interval
 
 Series = dict[str, tuple[str, str]]  # label to metric and colour
 LADDER: Series = {
@@ -22,6 +22,12 @@ POOLING: Series = {
     "gap": ("centroid_gap_debiased", style.PAIRED),
     "cone of videos": ("cone_video", style.VIDEO),
     "paired cosine": ("paired_cosine", style.ACCENT),
+}
+PARTS: Series = {  # of the squared gap
+    "frames and captions": ("pooling_encoder", style.PAIRED),
+    "+ unit videos": ("pooling_video", style.VIDEO),
+    "+ unit captions": ("pooling_captions", style.TEXT),
+    "+ one text": ("pooling_text", style.ACCENT),
 }
 TRAINING = {
     "gap": "centroid_gap_debiased",
@@ -129,7 +135,23 @@ def pooling(given: style.Material) -> style.Exhibit | None:
         axes.hist(norms, bins=min(40, max(8, len(norms) // 8)), color=style.VIDEO, alpha=0.75)
         axes.set(xlabel="length of the mean of a video's unit frames", ylabel="videos")
         panels["Lengths of mean embeddings"] = figure
-    return style.exhibit("pooling", panels, length=number(float((norms**2).mean()), 2))
+    split = given.numbers.find("pooling_encoder")
+    if split:
+        panels["Parts of the squared gap by fusion"] = _ranges(given, PARTS, "video", videos)
+    whole = given.numbers.value("centroid_gap_debiased") ** 2
+    return style.exhibit(
+        "pooling",
+        panels,
+        length=number(float((norms**2).mean()), 2),
+        split=_split(split, whole) if split else "",
+    )
+
+
+def _split(encoder: MetricRow, whole: float) -> str:
+    return (
+        f" Third: the squared gap of videos and texts, {number(whole)}, is that of single frames and"
+        f" captions, {with_interval(encoder)}, and what each step of pooling adds or takes away."
+    )
 
 
 def untrained(given: style.Material) -> style.Exhibit | None:

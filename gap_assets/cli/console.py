@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 console = Console(emoji=False)
 
 HEADLINES = {
-    "centroid_gap": "modality gap (distance of the centroids)",
+    "centroid_gap_debiased": "modality gap (distance of the centroids)",
     "cone_video": "cone of the videos (mean cosine)",
     "cone_text": "cone of the texts (mean cosine)",
     "paired_cosine": "cosine of a video and its own text",

@@ -81,6 +81,13 @@ def picked_frames(
             f"the pictures end at {timeline.end_s:.1f} s of the {timeline.claimed_s:.1f} s that "
             "the header claims"
         )
+    # The header of a slide show may leave out how long the last picture stays.
+    last_s = float((max(timeline.pts) - timeline.origin) * timeline.time_base)
+    if timeline.claimed_s and not timeline.clock_jumps and last_s > 2 * timeline.claimed_s + 10:
+        report.notes.append(
+            f"pictures come as late as {last_s:.1f} s, where the header claims"
+            f" {timeline.claimed_s:.1f} s"
+        )
 
 
 def _exact(
@@ -129,7 +136,11 @@ def decode_then_pick(
     path: Path, sampling: Sampling, *, timeline: Timeline, limits: Limits, report: DecodeReport
 ) -> Iterator[PickedFrame]:
     """Decodes every packet and picks from the frames that come out."""
-    frames = all_frames(path, timeline=timeline, limits=limits, report=report)
+    frames = _counted(
+        all_frames(path, timeline=timeline, limits=limits, report=report),
+        packets=len(timeline.pts) - len(timeline.hidden),
+        report=report,
+    )
     if isinstance(sampling, KeyFrames):
         keys = set(timeline.key_times())
         for time, _, frame in frames:
@@ -138,6 +149,19 @@ def decode_then_pick(
     else:
         for time, frame, repeats in _pick(frames, sampling, timeline=timeline):
             yield _picked(time, frame, repeats, timeline=timeline)
+
+
+def _counted(frames: Iterable[Item], *, packets: int, report: DecodeReport) -> Iterator[Item]:
+    """Passes on all frames, and says at the end if most packets gave none.
+
+    A packet may hold one field of two, or a picture that is never shown, but not most of them.
+    """
+    count = 0
+    for frame in frames:
+        count += 1
+        yield frame
+    if 2 * count < packets:
+        report.notes.append(f"only {count} of {packets} packets gave a picture")
 
 
 def _pick(

@@ -1,5 +1,7 @@
 import re
+from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -8,7 +10,7 @@ import pytest
 from av.audio.frame import AudioFrame
 
 from gap_assets.video.container import UnreadableVideoError
-from gap_assets.video.decode import DecodeReport, InexactError, Limits
+from gap_assets.video.decode import DecodeReport, InexactError, Limits, all_frames
 from gap_assets.video.frames import extract_frames, sample_frames
 from gap_assets.video.probe import probe
 from gap_assets.video.sampler import PickedFrame, decode_then_pick, pick_then_decode, picked_frames
@@ -278,3 +280,34 @@ def test_rotation_turns_pictures_upright(tmp_path: Path, rotation: int) -> None:
     shown = next(sample_frames(path, sampling=FramesPerSecond())).image
     assert np.array_equal(shown, np.rot90(coded[-1], rotation // 90))
     assert np.abs(coded[-1].astype(int) - pictures(10)[-1]).mean() < 25
+
+
+def test_a_picture_that_comes_far_too_late_is_damage(tmp_path: Path, monkeypatch) -> None:
+    clip = write_clip(tmp_path / "late.mkv", options=X264, count=50)
+    known = read_timeline(clip)
+    short = replace(known, claimed_s=known.end_s)
+    late = replace(short, claimed_s=0.5, pts=array("q", [pts * 100 for pts in known.pts]))
+    for timeline, damaged in ((short, False), (late, True)):
+        report = DecodeReport()
+        monkeypatch.setattr("gap_assets.video.sampler.read_timeline", lambda _, t=timeline: t)
+        frames = picked_frames(
+            clip, sampling=FramesPerSecond(), limits=Limits(), report=report, once=True
+        )
+        assert list(frames)
+        assert ("pictures come as late as" in (report.damage() or "").lower()) == damaged
+
+
+def test_packets_of_which_most_give_no_picture_are_damage(tmp_path: Path, monkeypatch) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", options=X264, count=50)
+    known = read_timeline(clip)
+    everything = list(all_frames(clip, timeline=known, limits=Limits(), report=DecodeReport()))
+    for kept, damaged in ((50, False), (30, False), (2, True)):
+        monkeypatch.setattr(
+            "gap_assets.video.sampler.all_frames", lambda *_, n=kept, **__: iter(everything[:n])
+        )
+        report = DecodeReport()
+        timeline = replace(known, regular=False)
+        rate = FramesPerSecond()
+        assert list(decode_then_pick(clip, rate, timeline=timeline, limits=Limits(), report=report))
+        found = (report.damage() or "").lower()
+        assert ("only 2 of 50 packets gave a picture" in found) == damaged

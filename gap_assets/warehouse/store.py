@@ -216,5 +216,5 @@ def _with_arrays(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with a lake's lists of floats as arrays, which they are in a file."""
     lists = [name for name, dtype in rows.schema.items() if dtype == pl.List(pl.Float32)]
     return rows.with_columns(
-        pl.col(name).list.to_array(len(rows[name][0]) if len(rows) else 0) for name in lists
+        pl.col(name).list.to_array(rows[name].list.len().max() or 0) for name in lists
     )

@@ -56,7 +56,7 @@ class EventRow:
     """One row of `event_metrics`."""
 
     metric: str
-    group: str
+    event_group: str
     value: float
     ci_low: float | None
     ci_high: float | None
@@ -78,4 +78,4 @@ def groups(events: Events) -> dict[str, Mask]:
 
 def find_row(rows: Sequence[EventRow], metric: str, *, group: str = ALL) -> EventRow | None:
     """The row of a metric and a group, if there is one."""
-    return next((row for row in rows if (row.metric, row.group) == (metric, group)), None)
+    return next((row for row in rows if (row.metric, row.event_group) == (metric, group)), None)

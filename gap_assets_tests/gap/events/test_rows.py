@@ -38,7 +38,7 @@ def repeated(events, times):
 
 
 def close(one, other, *, interval=1e-5):
-    assert [(r.metric, r.group) for r in one] == [(r.metric, r.group) for r in other]
+    assert [(r.metric, r.event_group) for r in one] == [(r.metric, r.event_group) for r in other]
     for first, second in zip(one, other, strict=True):
         assert first.value == pytest.approx(second.value, abs=1e-5), first
         if interval and first.ci_low is not None:
@@ -48,10 +48,10 @@ def close(one, other, *, interval=1e-5):
 
 def test_every_metric_once_and_each_group_with_what_it_is_made_of():
     rows = measured(simulated())
-    keys = [(row.metric, row.group) for row in rows]
+    keys = [(row.metric, row.event_group) for row in rows]
     assert len(set(keys)) == len(keys)
-    assert {row.metric for row in rows if row.group == ALL} == OF_ALL
-    assert {row.group for row in rows} == {ALL, *LENGTHS, "4 to 7 frames"}
+    assert {row.metric for row in rows if row.event_group == ALL} == OF_ALL
+    assert {row.event_group for row in rows} == {ALL, *LENGTHS, "4 to 7 frames"}
     without = {"ahead_of_other_videos", "first_of_other_videos", "median_rank_of_videos"}
     assert {row.metric for row in rows if row.ci_low is None} == without
     events = simulated()
@@ -100,8 +100,8 @@ def test_neither_the_order_of_events_nor_the_names_of_videos_change_a_value(seed
 def test_events_that_say_the_same_again_do_not_narrow_an_interval():
     """They would if events were resampled instead of videos."""
     events = simulated(12)
-    of_all = [row for row in measured(events) if row.group == ALL]
-    again = [row for row in measured(repeated(events, 5)) if row.group == ALL]
+    of_all = [row for row in measured(events) if row.event_group == ALL]
+    again = [row for row in measured(repeated(events, 5)) if row.event_group == ALL]
     close(of_all, again)
 
 

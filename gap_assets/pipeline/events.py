@@ -81,7 +81,7 @@ def spans_of(
 class Frames(NamedTuple):
     """The n sampled frames of one video, in its order."""
 
-    index: NDArray[np.int64]
+    number: NDArray[np.int64]
     times: NDArray[np.float64]  # (n,) seconds
     repeats: Repeats
     embeddings: Vectors  # (n, D) unit rows
@@ -167,8 +167,8 @@ def embed_events(videos: Sequence[str], *, warehouse: Warehouse, coca: CocaModel
     rows = typed_rows("event_embeddings", keys, columns=columns_of_keys).with_columns(
         embedding_column(np.stack(said)), embedding_column(np.stack(means)).alias("frames_mean")
     )
-    mean = pl.when(pl.col("n_frames") > 0).then("frames_mean").alias("frames_mean")
-    return Results(rows={"event_embeddings": rows.with_columns(mean)})
+    known = pl.when(pl.col("n_frames") > 0).then("frames_mean").alias("frames_mean")
+    return Results(rows={"event_embeddings": rows.with_columns(known)})
 
 
 def _events(timed: pl.DataFrame) -> Iterator[tuple[str, int, str, Span, float | None]]:
@@ -209,7 +209,7 @@ def describe_event(
         n_frames,
         n_outside,
         float(np.linalg.norm(mean)),
-        int(frames.index[middle]),
+        int(frames.number[middle]),
         float(np.average(cosines, weights=inside)),
         float(np.average(cosines, weights=outside)) if n_outside else None,
         share_ahead(cosines, inside, outside),

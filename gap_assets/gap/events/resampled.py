@@ -78,7 +78,7 @@ def mean_of(drawn: Resampled, values: FloatArray) -> FloatArray:
     """The mean (1 + B,) over events of values (E,) of all."""
     summed = np.bincount(drawn.video, values[drawn.events])
     total, count = _weighted(drawn.weights, np.stack([summed, drawn.counts], axis=1))
-    return total / count
+    return np.asarray(total / count)
 
 
 def gap_of(drawn: Resampled, differences: Vectors) -> FloatArray:
@@ -100,7 +100,7 @@ def gap_of(drawn: Resampled, differences: Vectors) -> FloatArray:
     total = drawn.weights @ differences
     with np.errstate(invalid="ignore", divide="ignore"):  # NaN where one video holds all weight
         square = (_dot(total, total) - own_squares) / (all_events**2 - own_pairs)
-        return np.sqrt(np.maximum(square, 0))
+        return np.asarray(np.sqrt(np.maximum(square, 0)))
 
 
 def cosine_with_others(drawn: Resampled, sentences: Vectors, frames: Vectors) -> FloatArray:
@@ -123,7 +123,7 @@ def cosine_with_others(drawn: Resampled, sentences: Vectors, frames: Vectors) ->
     )
     across = _dot(drawn.weights @ sentences, drawn.weights @ frames)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (across - own_dots) / (all_events * all_videos - own_pairs)
+        return np.asarray((across - own_dots) / (all_events * all_videos - own_pairs))
 
 
 def _weighted(weights: Vectors, values: FloatArray, *, squared: bool = False) -> FloatArray:

@@ -16,6 +16,7 @@ from gap_assets.gap.events.data import (
     EventRow,
     Events,
     Mask,
+    Vectors,
     groups,
 )
 from gap_assets.gap.events.ranks import closer_videos
@@ -69,8 +70,8 @@ def event_rows(events: Events, *, bootstraps: int, seed: int) -> Iterator[EventR
 def cosines_of(events: Events) -> dict[str, FloatArray]:
     """(E,) mean cosine of each sentence with the frames that it is compared with, by their name."""
 
-    def with_sentences(frames: np.ndarray) -> FloatArray:  # type: ignore[type-arg]
-        return np.vecdot(events.sentences, frames).astype(np.float64)
+    def with_sentences(frames: Vectors) -> FloatArray:
+        return np.asarray(np.vecdot(events.sentences, frames), np.float64)
 
     return {
         "inside": with_sentences(events.inside),
@@ -83,7 +84,8 @@ def cosines_of(events: Events) -> dict[str, FloatArray]:
 def _rows(drawn: Resampled, group: str, metrics: Replicates) -> Iterator[EventRow]:
     counts = len(drawn.events), len(drawn.videos)
     for name, replicates in metrics.items():
-        yield EventRow(name, group, float(replicates[0]), *interval(replicates[1:]), *counts)
+        low, high = interval(replicates[1:])
+        yield EventRow(name, group, float(replicates[0]), low, high, *counts)
 
 
 def _sizes(events: Events, drawn: Resampled, norms: FloatArray) -> Replicates:

@@ -20,6 +20,7 @@ from gap_assets.gap.metrics.spectra import shapes
 from gap_assets.gap.pairs import Pairs, check_pairs
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report import causes
+from gap_assets.gap.report.events import EventsShown, event_section
 from gap_assets.gap.report.pages import data_uri, render_page, words
 from gap_assets.gap.report.verdict import (
     Numbers,
@@ -54,6 +55,7 @@ class ReportInputs:
         summaries: The language model's, with how far they can be trusted; the section is left out
             without any.
         filtered: What the caption filter kept; the section is left out without it.
+        events: Sentences that have times; the section is left out without any.
     """
 
     title: str
@@ -69,6 +71,7 @@ class ReportInputs:
     profile: Profile | None = None
     summaries: Sequence[MarkedSummary] = ()
     filtered: FilteredCaptions | None = None
+    events: EventsShown | None = None
 
 
 class ReportFiles(NamedTuple):
@@ -130,6 +133,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         causes=causes.section(numbers.value("centroid_gap_debiased"), inputs.profile),
         gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
         filtered=filter_section(inputs.filtered),
+        events=event_section(inputs.events),
         summaries=section(inputs.summaries),
         everything=[(row.metric, with_interval(row), row.n) for row in numbers.main()],
     )

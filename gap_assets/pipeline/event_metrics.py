@@ -143,8 +143,9 @@ def _strips(warehouse: Warehouse) -> Iterator[EventStrip]:
         " ORDER BY avg(cosine_inside - cosine_outside) DESC, video_id",
         *STRIP_SENTENCES,
     )["video_id"].to_list()
-    chosen = {0: "most", len(found) // 2: "in the middle", len(found) - 1: "least"}
-    for place, shows in chosen.items() if found else ():
+    # Of one or two videos the later of these names count.
+    chosen = {len(found) // 2: "middle", len(found) - 1: "smallest", 0: "largest difference"}
+    for place, shows in sorted(chosen.items()) if found else ():
         yield _strip(warehouse, found[place], shows=shows)
 
 

@@ -4,8 +4,9 @@ Every sentence here is made of the numbers of `event_metrics`. One whose interva
 called undetermined; absence is never concluded.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gap_assets.gap.events.data import LONGEST, SHORTEST, EventRow, find_row
@@ -28,7 +29,7 @@ class EventStrip:
 
     Attributes:
         video_id: The video.
-        shows: How much time shows in it, compared with others: most, in the middle, or least.
+        shows: Why this one is shown.
         times: (n,) of the frames, in seconds.
         cosines: (sentences, n) of each sentence with each frame.
         sentences: The sentences.
@@ -93,14 +94,18 @@ def _seconds(value: float | None) -> str:
 
 
 def with_ends(row: EventRow, *, percent: bool = False) -> str:
-    """`0.120 [0.100, 0.140]`, or the same in percent."""
+    """`0.120 [0.100, 0.140]`, or the same in percent.
+
+    A narrow interval has as many decimals as tell its ends apart.
+    """
+    ends = [end for end in (row.ci_low, row.ci_high) if end is not None]
+    width = max(ends) - min(ends) if ends else 0.0
+    digits = min(max(3, 1 - math.floor(math.log10(width))), 6) if width > 0 else 3
 
     def told(value: float) -> str:
-        return f"{value:.0%}" if percent else number(value)
+        return f"{value:.0%}" if percent else number(value, digits)
 
-    if row.ci_low is None or row.ci_high is None:
-        return told(row.value)
-    return f"{told(row.value)} [{told(row.ci_low)}, {told(row.ci_high)}]"
+    return f"{told(row.value)} [{', '.join(map(told, ends))}]" if ends else told(row.value)
 
 
 def by_sign(row: EventRow | None, *, above: str, below: str, unknown: str) -> Iterator[str]:
@@ -118,15 +123,8 @@ def by_sign(row: EventRow | None, *, above: str, below: str, unknown: str) -> It
     if row.ci_low is not None and row.ci_low > 0:
         yield above.format(size)
     elif row.ci_high is not None and row.ci_high < 0:
-        turned = EventRow(
-            row.metric,
-            row.event_group,
-            -row.value,
-            -row.ci_high,
-            -(row.ci_low or 0.0),
-            row.n_events,
-            row.n_videos,
-        )
+        low = row.value if row.ci_low is None else row.ci_low
+        turned = replace(row, value=-row.value, ci_low=-row.ci_high, ci_high=-low)
         yield below.format(with_ends(turned))
     else:
         yield unknown.format(size)

@@ -13,7 +13,7 @@ from gap_assets.parameters import GapStatistics
 from gap_assets.warehouse.rows import typed_rows
 from gap_assets.warehouse.store import Warehouse
 
-READ_AT_ONCE = 1000  # videos; their frames are read for the stills
+READ_AT_ONCE = 200  # videos
 STRIP_SENTENCES = 2, 6  # of a video that is shown
 
 USABLE = """
@@ -23,12 +23,10 @@ USABLE = """
 """
 
 EVENTS = """
-    SELECT e.video_id, e.embedding AS sentence, frames_mean, f.embedding AS still, cosine_outside,
-        ahead, end_s - start_s AS length_s, n_frames
-    FROM event_embeddings e JOIN frame_embeddings f
-        ON f.video_id = e.video_id AND f.frame_index = e.middle_frame
-    WHERE n_frames > 0 AND e.video_id IN (FROM given) AND f.video_id IN (FROM given)
-    ORDER BY e.video_id, sentence_index
+    SELECT embedding AS sentence, frames_mean, still, cosine_outside, ahead,
+        end_s - start_s AS length_s, n_frames
+    FROM event_embeddings WHERE n_frames > 0 AND video_id IN (FROM given)
+    ORDER BY video_id, sentence_index
 """
 
 WHOLE = """
@@ -70,14 +68,15 @@ def read_events(warehouse: Warehouse) -> Events | None:
 
 def _room_for(events: int, videos: int, *, size: int) -> Events:
     """Arrays to be filled: a second copy of all vectors would be 170 MB for each of them."""
-    sentences, inside, stills = (np.empty((events, size), np.float32) for _ in range(3))
-    outside, ahead, length_s = (np.empty(events) for _ in range(3))
+    sentences, inside = (np.empty((events, size), np.float32) for _ in range(2))
+    still, outside, ahead, length_s = (np.empty(events) for _ in range(4))
     return Events(
         video=np.empty(events, np.int64),
         sentences=sentences,
         inside=inside,
-        stills=stills,
         whole=np.empty((videos, size), np.float32),
+        stills=np.zeros((videos, size), np.float32),
+        still=still,
         outside=outside,
         ahead=ahead,
         length_s=length_s,
@@ -89,7 +88,9 @@ def _fill(events: Events, rows: pl.DataFrame, here: slice) -> None:
     """Puts rows of the query `EVENTS` into their place."""
     events.sentences[here] = rows["sentence"].to_numpy()
     events.inside[here] = rows["frames_mean"].to_numpy()
-    events.stills[here] = rows["still"].to_numpy()
+    stills = rows["still"].to_numpy()
+    events.still[here] = np.vecdot(events.sentences[here], stills)
+    np.add.at(events.stills, events.video[here], stills)
     events.n_frames[here] = rows["n_frames"].to_numpy()
     events.length_s[here] = rows["length_s"].to_numpy()
     for name, column in (("outside", "cosine_outside"), ("ahead", "ahead")):

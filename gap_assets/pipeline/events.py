@@ -153,22 +153,23 @@ def embed_events(videos: Sequence[str], *, warehouse: Warehouse, coca: CocaModel
     distinct = timed["sentences"].explode().unique(maintain_order=True)
     embedded = embed_texts(resident_coca(coca), distinct.to_list())
     row_of = {sentence: row for row, sentence in enumerate(distinct)}
-    keys, means, said = [], [], []
+    keys, means, stills, said = [], [], [], []
     for video, number, sentence, span, duration in _events(
         timed.filter(pl.col("video_id").is_in([*frames]))
     ):
         at = row_of[sentence]
         vector, cut = embedded.embeddings[at], bool(embedded.truncated[at])
-        columns, mean = describe_event(frames[video], span, sentence=vector, duration=duration)
-        keys.append((video, number, sentence, *span, cut, *columns))
-        means.append(mean)
+        found_there = describe_event(frames[video], span, sentence=vector, duration=duration)
+        keys.append((video, number, sentence, *span, cut, *found_there.columns))
+        means.append(found_there.mean)
+        stills.append(found_there.still)
         said.append(vector)
-    columns_of_keys = list(row_types("event_embeddings"))
-    rows = typed_rows("event_embeddings", keys, columns=columns_of_keys).with_columns(
-        embedding_column(np.stack(said)), embedding_column(np.stack(means)).alias("frames_mean")
-    )
-    known = pl.when(pl.col("n_frames") > 0).then("frames_mean").alias("frames_mean")
-    return Results(rows={"event_embeddings": rows.with_columns(known)})
+    columns = {"embedding": said, "frames_mean": means, "still": stills}
+    series = [embedding_column(np.stack(of)).alias(name) for name, of in columns.items()]
+    rows = typed_rows("event_embeddings", keys, columns=list(row_types("event_embeddings")))
+    inside = pl.when(pl.col("n_frames") > 0)
+    known = [inside.then(name).alias(name) for name in ("frames_mean", "still")]
+    return Results(rows={"event_embeddings": rows.with_columns(series).with_columns(known)})
 
 
 def _events(timed: pl.DataFrame) -> Iterator[tuple[str, int, str, Span, float | None]]:
@@ -183,13 +184,14 @@ class Described(NamedTuple):
     """What the frames say of an event."""
 
     columns: tuple[int, int, float | None, int | None, float | None, float | None, float | None]
-    mean: Vectors  # (D,) zeros without frames inside
+    mean: Vectors  # (D,) zeros without frames inside, and so is the next
+    still: Vectors  # (D,) of the frame in the middle
 
 
 def describe_event(
     frames: Frames, span: Span, *, sentence: Vectors, duration: float | None
 ) -> Described:
-    """The columns from `n_frames` on, and the mean of the frames inside.
+    """The columns from `n_frames` on, the mean of the frames inside, and the one in the middle.
 
     Args:
         frames: Of the event's video.
@@ -201,7 +203,8 @@ def describe_event(
     outside = frames.repeats - inside
     n_frames, n_outside = int(inside.sum()), int(outside.sum())
     if not n_frames:
-        return Described((0, n_outside, None, None, None, None, None), np.zeros_like(sentence))
+        none = np.zeros_like(sentence)
+        return Described((0, n_outside, None, None, None, None, None), none, none)
     mean = weighted_mean(frames.embeddings, inside).astype(np.float32)
     cosines = frames.embeddings @ sentence
     middle = np.searchsorted(inside.cumsum(), n_frames // 2, side="right")
@@ -214,4 +217,4 @@ def describe_event(
         float(np.average(cosines, weights=outside)) if n_outside else None,
         share_ahead(cosines, inside, outside),
     )
-    return Described(columns, mean)
+    return Described(columns, mean, frames.embeddings[middle])

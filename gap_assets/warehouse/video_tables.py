@@ -125,6 +125,7 @@ VIDEO_TABLES: dict[str, Table] = {
             "frames_mean": (EMBEDDING, "Mean of the frames inside, not normalised; null if none."),
             "norm": ("DOUBLE", "Length of that mean: how alike the frames are; null if none."),
             "middle_frame": ("INTEGER", "The frame_index of the event's middle; null if none."),
+            "still": (EMBEDDING, "The embedding of that frame; null if none."),
             "cosine_inside": ("DOUBLE", "Mean cosine of the sentence with the frames inside."),
             "cosine_outside": ("DOUBLE", "Mean cosine of the sentence with the other frames."),
             "ahead": ("DOUBLE", "Share of pairs of both in which the one inside is closer, 0-1."),

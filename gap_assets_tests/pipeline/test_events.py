@@ -109,7 +109,7 @@ def test_what_is_said_of_an_event_is_what_its_frames_one_by_one_give(seed):
     sentence = rng.normal(size=8).astype(np.float32)
     sentence /= np.linalg.norm(sentence)
     span = Span(0.0, float(rng.integers(1, n)))
-    columns, mean = describe_event(of_video, span, sentence=sentence, duration=float(n))
+    columns, mean, still = describe_event(of_video, span, sentence=sentence, duration=float(n))
     n_frames, n_outside, norm, middle, inside, outside, ahead = columns
     counts = repeats_inside(of_video, span, duration=float(n))
     one_by_one = np.repeat(np.arange(n), counts)
@@ -119,6 +119,7 @@ def test_what_is_said_of_an_event_is_what_its_frames_one_by_one_give(seed):
     assert mean == pytest.approx(of_video.embeddings[one_by_one].mean(axis=0), abs=1e-6)
     assert norm == pytest.approx(float(np.linalg.norm(mean)))
     assert middle == one_by_one[n_frames // 2]
+    assert still.tolist() == of_video.embeddings[middle].tolist()
     assert inside == pytest.approx(cosines[one_by_one].mean(), abs=1e-6)
     assert inside == pytest.approx(float(sentence @ mean), abs=1e-6)
     assert outside == pytest.approx(cosines[others].mean(), abs=1e-6)
@@ -134,9 +135,9 @@ def test_frames_that_are_equally_close_are_ahead_half_of_the_time():
 def test_an_event_without_a_frame_and_one_of_the_whole_video():
     of_video = frames([0, 1, 2])
     sentence = of_video.embeddings[0]
-    columns, _ = describe_event(of_video, Span(1.2, 1.8), sentence=sentence, duration=3.0)
+    columns, *_ = describe_event(of_video, Span(1.2, 1.8), sentence=sentence, duration=3.0)
     assert columns == (0, 3, None, None, None, None, None)
-    columns, _ = describe_event(of_video, Span(0, 3), sentence=sentence, duration=3.0)
+    columns, *_ = describe_event(of_video, Span(0, 3), sentence=sentence, duration=3.0)
     assert columns[:2] == (3, 0)
     assert columns[-2:] == (None, None)
 
@@ -201,7 +202,7 @@ def test_rows_are_stored_and_read_back_also_without_frames(filled, coca):
     assert rows["start_s"].to_list() == [0, 2, None, 1.2]
     assert rows["end_s"].to_list() == [2, 4, None, 1.8]
     without = filled.read_embeddings("FROM event_embeddings WHERE video_id = 'b'")
-    assert without["frames_mean"].null_count() == 2
+    assert without["frames_mean"].null_count() == without["still"].null_count() == 2
 
 
 def test_videos_without_times_have_no_rows_and_load_no_model(filled, monkeypatch):

@@ -23,8 +23,9 @@ class Events:
         video: (E,) the video of each, 0 to V - 1.
         sentences: (E, D) unit embeddings.
         inside: (E, D) means of the unit embeddings of the frames inside.
-        stills: (E, D) unit embeddings of the middle frame of each event.
         whole: (V, D) means of the unit embeddings of all frames of each video.
+        stills: (V, D) sums over each video's events of the unit embeddings of their middle frames.
+        still: (E,) cosine of the sentence with the middle frame.
         outside: (E,) mean cosine of the sentence with the video's frames outside; NaN without any.
         ahead: (E,) share of pairs of a frame inside and one outside in which the one inside is
             closer to the sentence, 0 to 1; NaN without any outside.
@@ -35,8 +36,9 @@ class Events:
     video: NDArray[np.int64]
     sentences: Vectors
     inside: Vectors
-    stills: Vectors
     whole: Vectors
+    stills: Vectors
+    still: FloatArray
     outside: FloatArray
     ahead: FloatArray
     length_s: FloatArray

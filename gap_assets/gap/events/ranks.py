@@ -18,7 +18,7 @@ def closer_videos(events: Events, chosen: NDArray[np.intp]) -> FloatArray:
         chosen: (n,) those to rank; their videos are the gallery.
     """
     present, own_place = np.unique(events.video[chosen], return_inverse=True)
-    gallery = np.ascontiguousarray(events.whole[present].T)
+    gallery = events.whole[present].T
     closer = np.empty(len(chosen))
     size = max(1, BLOCK_CELLS // max(len(present), 1))
     for start in range(0, len(chosen), size):

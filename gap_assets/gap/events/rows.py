@@ -31,6 +31,8 @@ from gap_assets.gap.events.resampled import (
 from gap_assets.gap.metrics.resampling import interval
 from gap_assets.gap.pairs import MIN_PAIRS, FloatArray
 
+BLOCK = 4096  # events whose video's mean is copied at a time
+
 Replicates = Mapping[str, FloatArray]
 """Metric to (1 + B,) values: its own, then those of the resampled videos."""
 
@@ -48,15 +50,13 @@ def event_rows(events: Events, *, bootstraps: int, seed: int) -> Iterator[EventR
     if len(events) == 0:
         return
     cosines = cosines_of(events)
-    norms = np.linalg.norm(events.inside, axis=1)
+    norms = np.sqrt(np.vecdot(events.inside, events.inside))
     for group, members in {ALL: np.full(len(events), fill_value=True), **groups(events)}.items():
         drawn = resample(events, members, bootstraps=bootstraps, seed=seed)
         if len(drawn.videos) < MIN_PAIRS:
             continue
         yield from _rows(drawn, group, _sizes(events, drawn, norms))
-        yield from _rows(drawn, group, _gaps(events, drawn, norms))
-        if group == ALL:
-            yield from _rows(drawn, group, _control_gaps(events, drawn))
+        yield from _rows(drawn, group, _gaps(events, drawn, norms, controls=group == ALL))
         del drawn
         both = resample(events, members & events.contrasted, bootstraps=bootstraps, seed=seed)
         if len(both.videos) >= MIN_PAIRS:
@@ -69,16 +69,19 @@ def event_rows(events: Events, *, bootstraps: int, seed: int) -> Iterator[EventR
 
 def cosines_of(events: Events) -> dict[str, FloatArray]:
     """(E,) mean cosine of each sentence with the frames that it is compared with, by their name."""
-
-    def with_sentences(frames: Vectors) -> FloatArray:
-        return np.asarray(np.vecdot(events.sentences, frames), np.float64)
-
     return {
-        "inside": with_sentences(events.inside),
+        "inside": np.asarray(np.vecdot(events.sentences, events.inside), np.float64),
         "outside": events.outside,
-        "shuffled": with_sentences(events.whole[events.video]),
-        "still": with_sentences(events.stills),
+        "shuffled": _with_their_videos(events),
+        "still": events.still,
     }
+
+
+def _with_their_videos(events: Events) -> FloatArray:
+    """(E,) mean cosine of each sentence with all frames of its video, some events at a time."""
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(events), BLOCK)]
+    found = [np.vecdot(events.sentences[rows], events.whole[events.video[rows]]) for rows in blocks]
+    return np.concatenate(found, dtype=np.float64)
 
 
 def _rows(drawn: Resampled, group: str, metrics: Replicates) -> Iterator[EventRow]:
@@ -97,24 +100,34 @@ def _sizes(events: Events, drawn: Resampled, norms: FloatArray) -> Replicates:
     }
 
 
-def _gaps(events: Events, drawn: Resampled, norms: FloatArray) -> Replicates:
-    """The gap of sentences and their frames, and what it is once each mean is a unit vector."""
+def _gaps(events: Events, drawn: Resampled, norms: FloatArray, *, controls: bool) -> Replicates:
+    """The gap of sentences and their frames, and with each mean made a unit vector.
+
+    Args:
+        events: All events.
+        drawn: Those that are measured.
+        norms: (E,) lengths of the means of frames.
+        controls: Whether the gaps with shuffled frames and with stills are measured, too; these
+            are of all events.
+    """
     sentences = drawn.sums(events.sentences)
+
+    def gap_with(frames: Vectors) -> FloatArray:
+        np.subtract(sentences, frames, out=frames)  # 15,000 videos are 46 MB each time.
+        return gap_of(drawn, frames)
+
     shorter = (1 / np.maximum(norms, 1e-12)).astype(np.float32)
-    return {
-        "gap_debiased": gap_of(drawn, sentences - drawn.sums(events.inside)),
-        "gap_of_unit_means": gap_of(drawn, sentences - drawn.sums(events.inside, factors=shorter)),
+    gap = gap_with(drawn.sums(events.inside))
+    found = {
+        "gap_debiased": gap,
+        "gap_of_unit_means": gap_with(drawn.sums(events.inside, factors=shorter)),
     }
-
-
-def _control_gaps(events: Events, drawn: Resampled) -> Replicates:
-    """The gaps with shuffled frames and with stills, and how much they differ from the gap."""
-    sentences = drawn.sums(events.sentences)
-    whole = drawn.counts[:, None].astype(np.float32) * events.whole[drawn.videos]
-    gap = gap_of(drawn, sentences - drawn.sums(events.inside))
-    shuffled = gap_of(drawn, sentences - whole)
-    still = gap_of(drawn, sentences - drawn.sums(events.stills))
-    return {
+    if not controls:
+        return found
+    whole = events.whole[drawn.videos]
+    whole *= drawn.counts[:, None].astype(np.float32)
+    shuffled, still = gap_with(whole), gap_with(events.stills[drawn.videos])
+    return found | {
         "gap_shuffled": shuffled,
         "gap_still": still,
         "gap_minus_shuffled": gap - shuffled,
@@ -165,10 +178,12 @@ def _longest_and_shortest(events: Events, *, bootstraps: int, seed: int) -> Iter
     thirds: dict[str, Mask] = groups(events)
     ends = thirds[LONGEST], thirds[SHORTEST]
     drawn = resample(events, ends[0] | ends[1], bootstraps=bootstraps, seed=seed)
-    parts = [part_of(drawn, events, members) for members in ends]
-    if min(len(part.videos) for part in parts) < MIN_PAIRS:
-        return
-    longest, shortest = (
-        gap_of(part, part.sums(events.sentences) - part.sums(events.inside)) for part in parts
-    )
-    yield from _rows(drawn, ALL, {"gap_longest_minus_shortest": longest - shortest})
+    gaps = []
+    for members in ends:
+        part = part_of(drawn, events, members)
+        if len(part.videos) < MIN_PAIRS:
+            return
+        differences = part.sums(events.sentences)
+        differences -= part.sums(events.inside)
+        gaps.append(gap_of(part, differences))
+    yield from _rows(drawn, ALL, {"gap_longest_minus_shortest": gaps[0] - gaps[1]})

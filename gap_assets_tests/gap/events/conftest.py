@@ -23,8 +23,8 @@ def simulated(videos=30, d=16, *, tie=1.0, topic=1.0, gap=1.0, frames=4, most=4,
         seed: Of all of it.
     """
     rng = np.random.default_rng(seed)
-    rows = {name: [] for name in ("video", "sentences", "inside", "stills", "outside", "ahead")}
-    whole = []
+    rows = {name: [] for name in ("video", "sentences", "inside", "still", "outside", "ahead")}
+    whole, stills = [], []
     for video in range(videos):
         count = 1 + video % most
         shared = topic * rng.normal(size=d)
@@ -34,13 +34,14 @@ def simulated(videos=30, d=16, *, tie=1.0, topic=1.0, gap=1.0, frames=4, most=4,
         said = unit(said)
         seen = unit(content[:, None] + 0.3 * rng.normal(size=(count, frames, d)))
         whole.append(seen.mean(axis=(0, 1)))
+        stills.append(seen[:, frames // 2].sum(axis=0))
         for event in range(count):
             others = np.delete(seen, event, axis=0).reshape(-1, d) @ said[event]
             own = seen[event] @ said[event]
             rows["video"].append(video)
             rows["sentences"].append(said[event])
             rows["inside"].append(seen[event].mean(axis=0))
-            rows["stills"].append(seen[event, frames // 2])
+            rows["still"].append(seen[event, frames // 2] @ said[event])
             rows["outside"].append(others.mean() if count > 1 else np.nan)
             ahead = (own[:, None] > others).mean() if count > 1 else np.nan
             rows["ahead"].append(ahead)
@@ -49,6 +50,7 @@ def simulated(videos=30, d=16, *, tie=1.0, topic=1.0, gap=1.0, frames=4, most=4,
     return Events(
         **arrays,
         whole=np.array(whole),
+        stills=np.array(stills),
         length_s=np.arange(1.0, n + 1),
         n_frames=np.full(n, frames),
     )

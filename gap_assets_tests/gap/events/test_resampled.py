@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gap_assets.gap.events.resampled import cosine_with_others, gap_of, mean_of, part_of, resample
+from gap_assets.gap.events.resampled import (
+    cosine_with_others,
+    draw_weights,
+    gap_of,
+    mean_of,
+    part_of,
+    resample,
+)
 from gap_assets.gap.metrics.moments import closed_form
+from gap_assets.gap.metrics.resampling import bootstrap_weights
 from gap_assets_tests.gap.events.conftest import simulated
 
 
@@ -74,6 +82,12 @@ def test_a_mean_is_over_the_events_of_the_drawn_videos(seed):
     for replicate, found in enumerate(mean_of(drawn, values)):
         own = np.concatenate([own for _, own in spelled_out(drawn, replicate)])
         assert found == pytest.approx(values[own].mean())
+
+
+@pytest.mark.parametrize("bootstraps", [0, 1, 128, 129, 300])
+def test_weights_drawn_in_parts_are_those_drawn_at_once(bootstraps):
+    parts = draw_weights(7, bootstraps=bootstraps, seed=3)
+    assert np.array_equal(parts, bootstrap_weights(7, bootstraps=bootstraps, seed=3))
 
 
 def test_a_part_keeps_the_draws_of_its_videos():

@@ -28,13 +28,18 @@ def measured(events, *, bootstraps=50, seed=0):
 
 def taken(events, order):
     """The same events in another order."""
-    fields = {name: value[order] for name, value in vars(events).items() if name != "whole"}
+    fields = {
+        name: value[order]
+        for name, value in vars(events).items()
+        if name not in ("whole", "stills")
+    }
     return replace(events, **fields)
 
 
 def repeated(events, times):
     """Every event of every video more than once."""
-    return taken(events, np.repeat(np.arange(len(events)), times))
+    again = taken(events, np.repeat(np.arange(len(events)), times))
+    return replace(again, stills=times * events.stills)
 
 
 def close(one, other, *, interval=1e-5):
@@ -93,7 +98,9 @@ def test_neither_the_order_of_events_nor_the_names_of_videos_change_a_value(seed
     before = measured(events, bootstraps=0)
     close(before, measured(taken(events, order), bootstraps=0))
     names = rng.permutation(12)
-    renamed = replace(events, video=names[events.video], whole=events.whole[np.argsort(names)])
+    order = np.argsort(names)
+    of_videos = {"whole": events.whole[order], "stills": events.stills[order]}
+    renamed = replace(events, video=names[events.video], **of_videos)
     close(before, measured(renamed, bootstraps=0))
 
 
@@ -111,7 +118,8 @@ def test_where_a_video_is_one_still_picture_its_time_does_not_matter():
     own = still[events.video]
     cosine = np.vecdot(events.sentences, own).astype(float)
     outside = np.where(events.contrasted, cosine, np.nan)
-    frozen = replace(events, inside=own, stills=own, whole=still, outside=outside)
+    stills = np.bincount(events.video)[:, None].astype(np.float32) * still
+    frozen = replace(events, inside=own, whole=still, stills=stills, still=cosine, outside=outside)
     rows = measured(frozen)
     for name in ("inside_minus_shuffled", "inside_minus_still", "inside_minus_outside"):
         row = find_row(rows, name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gap_assets.gap.events.data import LONGEST, SHORTEST, EventRow, find_row
+from gap_assets.gap.metrics.pairwise import TIE
 from gap_assets.gap.pairs import MIN_PAIRS, AnyFloats, FloatArray
 from gap_assets.gap.report.verdict import number
 
@@ -100,7 +101,7 @@ def with_ends(row: EventRow, *, percent: bool = False) -> str:
     """
     ends = [end for end in (row.ci_low, row.ci_high) if end is not None]
     width = max(ends) - min(ends) if ends else 0.0
-    digits = min(max(3, 1 - math.floor(math.log10(width))), 6) if width > 0 else 3
+    digits = min(max(3, 1 - math.floor(math.log10(width))), 6) if width > TIE else 3
 
     def told(value: float) -> str:
         return f"{value:.0%}" if percent else number(value, digits)
@@ -113,16 +114,17 @@ def by_sign(row: EventRow | None, *, above: str, below: str, unknown: str) -> It
 
     Args:
         row: The difference; without it nothing is said, without an interval `unknown`.
-        above: Where all of the interval is positive; `{}` is the size of the difference.
-        below: Where all of it is negative.
+        above: Where all of the interval is above what float32 tells from zero; `{}` is the size
+            of the difference.
+        below: Where all of it is as far below.
         unknown: Where it includes zero; `{}` is the difference with its sign.
     """
     if row is None:
         return
     size = with_ends(row)
-    if row.ci_low is not None and row.ci_low > 0:
+    if row.ci_low is not None and row.ci_low > TIE:
         yield above.format(size)
-    elif row.ci_high is not None and row.ci_high < 0:
+    elif row.ci_high is not None and row.ci_high < -TIE:
         low = row.value if row.ci_low is None else row.ci_low
         turned = replace(row, value=-row.value, ci_low=-row.ci_high, ci_high=-low)
         yield below.format(with_ends(turned))
@@ -237,7 +239,8 @@ def _gap(rows: Sequence[EventRow]) -> Iterator[str]:
         find_row(rows, "gap_minus_shuffled"),
         above="Time widens it by {}.",
         below="Time narrows it by {}.",
-        unknown="Whether time has a part in it is undetermined: the difference is {}.",
+        unknown="Whether time has a part in it is undetermined: the difference is {}. Centroids"
+        " average time out where events cover their videos evenly.",
     )
     lengths = [find_row(rows, "length_s", group=group) for group in (LONGEST, SHORTEST)]
     means = [f"{row.value:.1f} s on average" if row else "" for row in lengths]

@@ -56,6 +56,7 @@ def text_of(shown):
         (-0.14, -0.1, "below 0.120 [0.100, 0.140]"),
         (-0.01, 0.25, "unknown 0.120 [−0.010, 0.250]"),
         (None, None, "unknown 0.120"),
+        (1e-9, 2e-9, "unknown 0.120 [0.000, 0.000]"),
     ],
 )
 def test_a_difference_is_said_by_its_interval(low, high, said):

@@ -54,6 +54,11 @@ STEPS: dict[str, Step] = {
         parameters=("coca",),
         version="3",
     ),
+    "event_embeddings": Step(
+        upstream=("frame_embeddings", "reference_captions"),
+        optional=("reference_captions",),
+        parameters=("coca",),
+    ),
     "untrained_embeddings": Step(
         upstream=(
             "frames",
@@ -87,8 +92,14 @@ STEPS: dict[str, Step] = {
         version="3",
         per_video=False,
     ),
+    "event_metrics": Step(
+        upstream=("event_embeddings", "video_embeddings"),
+        parameters=("statistics.seed", "statistics.bootstraps"),
+        per_video=False,
+    ),
     "gap_report": Step(
-        upstream=("gap_metrics", "projection_model"),
+        upstream=("gap_metrics", "projection_model", "event_metrics"),
+        optional=("event_metrics",),
         parameters=(
             *("coca", "captioning", "summarizer", "sampling"),
             *MAIN_PAIR,

@@ -18,7 +18,7 @@ from gap_assets.settings import Settings, default_parameters
 OF_MAIN_PAIR = {"projection_model", "gap_metrics", "gap_report"}
 OF_COCA = {
     *("frame_captions", "frame_embeddings", "filtered_captions", "text_embeddings"),
-    *("gap_metrics", "gap_report"),
+    *("event_embeddings", "gap_metrics", "gap_report"),
 }
 CAPTIONS, SUMMARIES = {"frame_captions", "gap_report"}, {"video_summaries", "gap_report"}
 FRAMES, MEASURED = {"frames", "gap_report"}, {"gap_metrics", "gap_report"}
@@ -60,8 +60,8 @@ EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "summarizer.batch_tokens": (9, set()),
     "statistics.fusion": ("max", OF_MAIN_PAIR),
     "statistics.text_source": ("captions", OF_MAIN_PAIR | {CONTROLS}),
-    "statistics.seed": (9, OF_MAIN_PAIR),
-    "statistics.bootstraps": (9, MEASURED),
+    "statistics.seed": (9, OF_MAIN_PAIR | {"event_metrics"}),
+    "statistics.bootstraps": (9, MEASURED | {"event_metrics"}),
     "statistics.permutations": (99, MEASURED),
     "statistics.neighbors": (9, {"projection_model"}),
     "statistics.untrained_seeds": (9, {CONTROLS, "gap_report"}),

@@ -60,7 +60,7 @@ unit_norms = [
         f"SELECT video_id, sqrt(list_inner_product(embedding, embedding)) AS norm FROM {asset}"
         f" WHERE abs(norm - 1) > {UNIT_NORM_TOLERANCE}",
     )
-    for asset in ("frame_embeddings", "text_embeddings")
+    for asset in ("frame_embeddings", "text_embeddings", "event_embeddings")
 ]
 
 failures = [

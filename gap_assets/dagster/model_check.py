@@ -5,7 +5,10 @@ import dagster as dg
 from gap_assets.dagster.resources import Captioning, CocaModel, SummarizerModel
 from gap_assets.pipeline.model_check import ModelStatus, get_models
 
-WITH_COCA = {"frame_captions", "frame_embeddings", "filtered_captions", "text_embeddings"}
+WITH_COCA = {
+    *("frame_captions", "frame_embeddings", "filtered_captions"),
+    *("text_embeddings", "event_embeddings"),
+}
 WITH_SUMMARIZER = {"video_summaries"}
 
 

@@ -2,8 +2,9 @@
 
 Arrays and dataclasses in, dataclasses and files out; neither Dagster nor a database. In order:
 `pairs` checks the pairs; `metrics` measures; `scorecard` names the numbers and gives them
-intervals; `metric_rows` compares every pair of sources for the warehouse; `projections` fits the
-views; `report` writes the verdict, the figures and the pages.
+intervals; `metric_rows` compares every pair of sources for the warehouse; `events` measures
+sentences that have times; `projections` fits the views; `report` writes the verdict, the figures
+and the pages.
 """
 
 from gap_assets.gap.pairs import GapInputError, Pairs, check_pairs, load_embeddings

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from gap_assets.graph import CONTROLS
 from gap_assets.limits import Limits
 from gap_assets.pipeline.catalogue import find_videos
+from gap_assets.pipeline.reference_captions import read_captions
 from gap_assets.pipeline.trial import Chosen, try_models
 from gap_assets.pipeline.untrained import plan_controls
 from gap_assets.settings import Settings, default_parameters
@@ -36,6 +38,7 @@ EVENTS_S = 0.05  # Dagster's own CPU seconds for the assets of a video (benchmar
 
 PER_FRAME = ("frames", "frame_captions")
 PER_VIDEO = ("video_summaries", "text_embeddings")
+EVENTS = "event_embeddings"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,13 +172,16 @@ def estimate(directory: Path, *, settings: Settings, fingerprints: Mapping[str, 
     sizes = [np.mean([len(frame.image) for frame in found.frames]) for _, found, _ in samples]
     bytes_per_frame = np.average(sizes, weights=[video.frames for video, *_ in samples])
     pictures = _control_pictures(videos, chosen) if settings.controls else 0
-    seconds = _from_ledger(settings, fingerprints, videos, pictures)
+    timed = _timed_sentences(settings, videos)
+    seconds = _from_ledger(settings, fingerprints, videos, pictures, timed=timed)
     rates = "Speeds are those of the results that the data folder already holds."
     if seconds is None:
-        seconds = _from_trial(samples, videos, chosen, pictures)
+        seconds = _from_trial(samples, videos, chosen, pictures, timed=timed)
         rates = f"Speeds were tried on {len(samples)} of the videos."
     if not settings.controls:
         del seconds[CONTROLS]
+    if not timed:
+        del seconds[EVENTS]
     return Estimate(
         videos=len(videos),
         unreadable=len(paths) - len(videos),
@@ -193,6 +199,8 @@ def _from_ledger(
     fingerprints: Mapping[str, str],
     videos: Sequence[Outline],
     pictures: int,
+    *,
+    timed: int,
 ) -> dict[str, float] | None:
     """Seconds by step at the speed of what was made before; None where that is too little."""
     warehouse = Warehouse(path=settings.warehouse)
@@ -215,6 +223,7 @@ def _from_ledger(
     seconds["frames"] /= _cores()
     # At most, for the controls write no captions.
     seconds[CONTROLS] = made["frame_captions"]["per_row"] * pictures
+    seconds[EVENTS] = made.get(EVENTS, made["text_embeddings"])["per_row"] * timed
     return seconds | {asset: made[asset]["per_video"] * len(videos) for asset in PER_VIDEO}
 
 
@@ -223,20 +232,33 @@ def _from_trial(
     videos: Sequence[Outline],
     chosen: Chosen,
     controls: int,
+    *,
+    timed: int,
 ) -> dict[str, float]:
     """Seconds by step at the speed that the steps have on a few videos."""
     frames = sum(video.frames for video in videos)
     taken = sum(v.work * len(found.frames) / v.frames for v, found, _ in samples)
     decoding = sum(seconds for *_, seconds in samples) / taken * sum(v.work for v in videos)
     pictures = [frame.image for _, found, _ in samples for frame in found.frames]
-    speeds = try_models(chosen, pictures, captions=max(1, min(frames // len(videos), TRIED_FRAMES)))
+    captions = max(1, min(frames // len(videos), TRIED_FRAMES))
+    speeds = try_models(chosen, pictures, captions=captions)
     return {
         "frames": decoding / _cores(),
         "frame_captions": speeds.frame_described * frames,
         "video_summaries": speeds.video_summarized * len(videos),
         "text_embeddings": speeds.video_texts_embedded * len(videos),
+        EVENTS: speeds.video_texts_embedded / (captions + 1) * timed,  # And one summary.
         CONTROLS: speeds.frame_embedded * controls,
     }
+
+
+def _timed_sentences(settings: Settings, videos: Sequence[Outline]) -> int:
+    """Sentences of these videos that say when they are true, by the captions file."""
+    if not settings.captions:
+        return 0
+    captions = read_captions(settings.captions).filter(pl.col("timestamps").list.len() > 0)
+    told = dict(captions.select("video_id", pl.col("sentences").list.len()).iter_rows())
+    return sum(told.get(video.path.stem, 0) for video in videos)
 
 
 def _control_pictures(videos: Sequence[Outline], chosen: Chosen) -> int:

@@ -180,6 +180,24 @@ def _text_embeddings(videos: Sequence[str], warehouse: Warehouse) -> dict[str, F
     return facts
 
 
+def _event_embeddings(videos: Sequence[str], warehouse: Warehouse) -> dict[str, Facts]:
+    rows = warehouse.read_embeddings(
+        "SELECT video_id, sentence, round(start_s, 2) AS start_s, round(end_s, 2) AS end_s,"
+        " n_frames AS frames, round(cosine_inside, 3) AS inside,"
+        " round(cosine_outside, 3) AS outside, problem FROM event_embeddings"
+        " WHERE video_id IN (FROM given) ORDER BY video_id, sentence_index",
+        videos=videos,
+    )
+    return {
+        video: {
+            "sentences with times": len(part),
+            "of them without frames": len(part.filter(frames=0)),
+            _first("sentences", part): part.drop("video_id").head(SHOWN_CAPTIONS),
+        }
+        for video, part in by_video(rows).items()
+    }
+
+
 def _first(title: str, rows: pl.DataFrame) -> str:
     """The title of a list that may be cut."""
     return title if len(rows) <= SHOWN_CAPTIONS else f"{title} (the first {SHOWN_CAPTIONS})"
@@ -193,4 +211,5 @@ FACTS: dict[str, Callable[[Sequence[str], Warehouse], dict[str, Facts]]] = {
     "video_summaries": _video_summaries,
     "video_embeddings": _video_embeddings,
     "text_embeddings": _text_embeddings,
+    "event_embeddings": _event_embeddings,
 }

@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
+from gap_assets.graph import fingerprint
 from gap_assets.warehouse.schema import row_types
 
 COLUMNS = row_types("reference_captions")
@@ -42,7 +44,10 @@ class ReferenceCaption(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> "ReferenceCaption":
-        self.sentences = [text for sentence in self.sentences if (text := sentence.strip())]
+        told = [sentence.strip() for sentence in self.sentences]
+        if len(self.timestamps) == len(told):  # An empty sentence takes its time with it.
+            self.timestamps = [at for at, text in zip(self.timestamps, told, strict=True) if text]
+        self.sentences = [text for text in told if text]
         self.caption = self.caption.strip() or " ".join(self.sentences)
         if not self.caption:
             raise ValueError("neither caption nor sentences has any text")
@@ -76,6 +81,12 @@ def read_captions(path: Path) -> pl.DataFrame:
         for video_id, row in _read_file(file).items():
             rows.setdefault(video_id, row)
     return pl.DataFrame(list(rows.values()), schema=COLUMNS)
+
+
+def content_hash(row: Mapping[str, Any]) -> str:
+    """The hash of what is made of a video's row: its text, and its sentences if they have times."""
+    timed = [row["caption"], row["sentences"], row["timestamps"]]
+    return fingerprint(timed if row["timestamps"] else row["caption"])
 
 
 def _read_file(path: Path) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from gap_assets.gap.report.report import ReportInputs
 from gap_assets.gap.summaries import MarkedSummary
 from gap_assets.pipeline.corpus import read_corpus, read_untrained
 from gap_assets.pipeline.embeddings import TEXTS
+from gap_assets.pipeline.event_metrics import read_events_shown
 from gap_assets.pipeline.familiarity import unfamiliar_videos
 from gap_assets.profiles import Profile
 from gap_assets.warehouse.store import Warehouse
@@ -79,6 +80,7 @@ def read_report_inputs(
         profile=profile,
         summaries=[*_summaries(warehouse, corpus.video_ids)],
         filtered=_filtered(warehouse, corpus.video_ids),
+        events=read_events_shown(warehouse),
     )
 
 

@@ -26,6 +26,19 @@ CORPUS_TABLES: dict[str, Table] = {
             "n": ("INTEGER", "Pairs that it was measured on."),
         },
     ),
+    "event_metrics": Table(
+        description="One number per metric and group of events; no rows where no times are known.",
+        columns={
+            "metric": ("VARCHAR", "Its name; the docstrings of gap_assets.gap.events define it."),
+            "event_group": ("VARCHAR", "all, a third by length in seconds, or a number of frames."),
+            "value": ("DOUBLE", "Its value."),
+            "ci_low": ("DOUBLE", "Lower end of its 95 % interval, if it has one."),
+            "ci_high": ("DOUBLE", "Upper end of its 95 % interval, if it has one."),
+            "n_events": ("INTEGER", "Events that it was measured on."),
+            "n_videos": ("INTEGER", "Videos of these events: what the interval resamples."),
+        },
+        key=("metric", "event_group"),
+    ),
     "cause_runs": Table(
         description="Figures along trainings of small CoCas that differ in one choice.",
         columns={

@@ -215,6 +215,8 @@ def _in_short(error: duckdb.Error) -> str:
 def _with_arrays(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with a lake's lists of floats as arrays, which they are in a file."""
     lists = [name for name, dtype in rows.schema.items() if dtype == pl.List(pl.Float32)]
+    # A null has no size; where all are null, none is known.
+    sizes = {name: rows[name].list.len().drop_nulls().to_list()[:1] for name in lists}
     return rows.with_columns(
-        pl.col(name).list.to_array(len(rows[name][0]) if len(rows) else 0) for name in lists
+        pl.col(name).list.to_array(size[0] if size else 0) for name, size in sizes.items()
     )

@@ -107,6 +107,32 @@ VIDEO_TABLES: dict[str, Table] = {
         },
         key=("video_id", "source"),
     ),
+    "event_embeddings": Table(
+        description="One row per sentence that says when it is true, with the frames of then.",
+        columns={
+            "video_id": VIDEO,
+            "sentence_index": ("INTEGER", "The sentence's place among the video's, from 0."),
+            "sentence": ("VARCHAR", "The sentence."),
+            "start_s": ("DOUBLE", "When its event begins, in seconds; null if that is unknown."),
+            "end_s": ("DOUBLE", "When its event ends, in seconds; null if that is unknown."),
+            "problem": ("VARCHAR", "Why its times were cut or cannot be used; else null."),
+            "embedding": (EMBEDDING, "Of the sentence, a unit vector."),
+            "truncated": CUT,
+            "n_frames": (
+                "INTEGER",
+                "Sampled frames inside the event, repeats of a still included.",
+            ),
+            "n_outside": ("INTEGER", "The video's other frames, counted alike."),
+            "frames_mean": (EMBEDDING, "Mean of the frames inside, not normalised; null if none."),
+            "norm": ("DOUBLE", "Length of that mean: how alike the frames are; null if none."),
+            "middle_frame": ("INTEGER", "The frame_index of the event's middle; null if none."),
+            "still": (EMBEDDING, "The embedding of that frame; null if none."),
+            "cosine_inside": ("DOUBLE", "Mean cosine of the sentence with the frames inside."),
+            "cosine_outside": ("DOUBLE", "Mean cosine of the sentence with the other frames."),
+            "ahead": ("DOUBLE", "Share of pairs of both in which the one inside is closer, 0-1."),
+        },
+        key=("video_id", "sentence_index"),
+    ),
     "projections": Table(
         description="Where a video and its text lie in the pictures.",
         columns={

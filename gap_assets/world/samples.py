@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 from PIL import Image, ImageDraw
@@ -13,7 +15,7 @@ from gap_assets.world.scene import FPS, Film, sampled_frames
 from gap_assets.world.stories import draw_film
 
 CAPTIONS_FILE = "captions.jsonl"
-TRUTH_RATE = 2  # sentences per second in the captions file
+TRUTH_RATE = 2  # captions of frames per second in the captions file
 
 
 def write_samples(directory: Path, *, count: int, seed: int) -> Path:
@@ -27,8 +29,7 @@ def write_samples(directory: Path, *, count: int, seed: int) -> Path:
         seed: Names the sequence of films; the same seed gives the same videos.
 
     Returns:
-        The captions file: one JSON object per line with `video_id`, `caption` (the true summary)
-        and `sentences` (the true frame captions at 2 frames per second).
+        The captions file: one JSON object per line with what `truth` gives.
     """
     directory.mkdir(parents=True, exist_ok=True)
     lines = []
@@ -37,17 +38,36 @@ def write_samples(directory: Path, *, count: int, seed: int) -> Path:
         path = directory / f"world-{index:04d}.mp4"
         if not path.exists():
             write_video(film, path)
-        picked = sampled_frames(len(film.beats), rate=TRUTH_RATE)
-        truth = {
-            "video_id": path.stem,
-            "caption": film.story.summary,
-            "sentences": [frame_caption(film, k) for k in picked],
-        }
-        lines.append(json.dumps(truth) + "\n")
+        lines.append(json.dumps({"video_id": path.stem, **truth(film)}) + "\n")
     captions = directory / CAPTIONS_FILE
     partial = captions.with_suffix(".partial")
     partial.write_text("".join(lines), encoding="utf-8")
     return partial.replace(captions)
+
+
+def truth(film: Film) -> dict[str, Any]:
+    """What is true of a film, in the words of ActivityNet Captions.
+
+    A sentence is true from half-way between the clear frames where it begins to half-way between
+    those where it ends: in between, one state changes into the next.
+
+    Returns:
+        `caption` (the true summary), `duration` in seconds, `sentences` (each true caption that
+        differs from the one before), their `timestamps` (start and end in seconds), and
+        `frame_captions` (the true captions at 2 frames per second).
+    """
+    picked = sampled_frames(len(film.beats), rate=TRUTH_RATE)
+    captions = [frame_caption(film, k) for k in picked]
+    first = [k for k, text in enumerate(captions) if k == 0 or text != captions[k - 1]]
+    duration = film.frame_count / FPS
+    borders = [0.0, *((picked[k - 1] + picked[k]) / 2 / FPS for k in first[1:]), duration]
+    return {
+        "caption": film.story.summary,
+        "duration": duration,
+        "sentences": [captions[k] for k in first],
+        "timestamps": [list(span) for span in pairwise(borders)],
+        "frame_captions": captions,
+    }
 
 
 def write_video(film: Film, path: Path) -> None:

@@ -31,6 +31,7 @@ PER_VIDEO_TABLES = {
     "video_summaries": "video_id, summary, n_captions",
     "text_embeddings": "video_id, source, n_tokens, truncated",
     "video_embeddings": "video_id, fusion, n_frames, round(norm, 3) AS norm",
+    "event_embeddings": "video_id, sentence_index, sentence, start_s, end_s, n_frames",
 }
 
 
@@ -257,7 +258,7 @@ def test_an_excluded_video_leaves_every_result_and_comes_back(copy_of_made):
     warehouse = Warehouse(path=copy_of_made.warehouse)
     excluded = copy_of_made.data / "excluded.txt"
     pairs = "SELECT DISTINCT n FROM gap_metrics WHERE metric = 'paired_cosine'"
-    tables = ("frames", "frame_captions", "video_embeddings", "projections")
+    tables = ("frames", "frame_captions", "video_embeddings", "event_embeddings", "projections")
     for text, left in (("world-0002 private\n", 4), ("", 5)):
         excluded.write_text(text)
         run_everything(copy_of_made)

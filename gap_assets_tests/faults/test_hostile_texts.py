@@ -62,6 +62,8 @@ def hostile(tmp_path_factory, world) -> Settings:
         {
             "video_id": [Path(name).stem for name in NAMES],
             "caption": [HOSTILE[n % len(HOSTILE)] for n in range(len(NAMES))],
+            "sentences": [[HOSTILE[n % len(HOSTILE)], HOSTILE[0]] for n in range(len(NAMES))],
+            "timestamps": [[[0.0, 1.0], [1.0, 9.0]]] * len(NAMES),
         }
     )
     sentences.write_ndjson(videos / "captions.jsonl")
@@ -89,6 +91,8 @@ def test_all_of_it_is_in_the_warehouse_as_it_was(hostile):
     assert counts["reference_captions"]["current"] == len(NAMES)
     references = warehouse.read("SELECT caption FROM reference_captions")["caption"]
     assert set(references) == set(HOSTILE)
+    said = warehouse.read("SELECT DISTINCT sentence FROM event_embeddings")["sentence"]
+    assert set(said) == set(HOSTILE)
     for table, column in (("frame_captions", "caption"), ("video_summaries", "summary")):
         texts = warehouse.read(f"SELECT DISTINCT {column} AS text FROM {table}")["text"]
         assert all(any(text.endswith(end) for end in HOSTILE) for text in texts), texts

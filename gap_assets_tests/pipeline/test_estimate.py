@@ -24,6 +24,9 @@ def test_frames_are_exact_and_bytes_close(made, world):
     assert "tried on 5 of the videos" in found.rates  # five results are too few to go by
     assert set(found.seconds) > {"frames", "frame_captions", "video_summaries"}
     assert all(seconds > 0 for seconds in found.seconds.values())
+    assert "event_embeddings" in found.seconds
+    without = estimate(world, settings=made.model_copy(update={"captions": None}), fingerprints={})
+    assert "event_embeddings" not in without.seconds
 
 
 def test_speeds_come_from_the_ledger_where_it_has_enough(made, world, monkeypatch):
@@ -45,6 +48,7 @@ def test_speeds_come_from_the_ledger_where_it_has_enough(made, world, monkeypatc
     later = made.model_copy(update={"controls": False})
     without = estimate(world, settings=later, fingerprints=fingerprints)
     assert set(found.seconds) - set(without.seconds) == {"untrained_embeddings"}
+    assert found.seconds["event_embeddings"] == pytest.approx(seconds["event_embeddings"])
     changed = fingerprints | {"frame_captions": "another model"}
     assert "tried" in estimate(world, settings=made, fingerprints=changed).rates
 

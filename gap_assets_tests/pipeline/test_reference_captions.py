@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from gap_assets.pipeline.reference_captions import CaptionsFileError, read_captions
+from gap_assets.graph import fingerprint
+from gap_assets.pipeline.reference_captions import CaptionsFileError, content_hash, read_captions
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,28 @@ def test_a_wrong_file_is_refused_with_a_reason(tmp_path, text, reason):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(CaptionsFileError, match="cannot be read"):
         read_captions(tmp_path / "nowhere.json")
+
+
+def test_an_empty_sentence_takes_its_time_with_it(tmp_path):
+    path = tmp_path / "captions.json"
+    entry = {"timestamps": [[0, 4], [4, 6], [6, 9]], "sentences": ["One.", " ", "Three."]}
+    path.write_text(json.dumps({"v": entry, "w": entry | {"timestamps": [[0, 4]]}}))
+    paired, unpaired = read_captions(path).to_dicts()
+    assert paired["sentences"] == ["One.", "Three."]
+    assert paired["timestamps"] == [[0.0, 4.0], [6.0, 9.0]]
+    assert unpaired["timestamps"] == [[0.0, 4.0]]
+
+
+def test_other_times_are_another_content_and_texts_without_times_keep_theirs():
+    row = {"caption": "One. Two.", "sentences": ["One.", "Two."], "timestamps": [[0, 1], [1, 2]]}
+    hashes = {
+        content_hash(row),
+        content_hash(row | {"timestamps": [[0, 1], [1, 3]]}),
+        content_hash(row | {"sentences": ["One. Two", "."]}),
+        content_hash(row | {"timestamps": []}),
+    }
+    assert len(hashes) == 4
+    assert content_hash(row | {"timestamps": []}) == fingerprint("One. Two.")
 
 
 @pytest.mark.shared

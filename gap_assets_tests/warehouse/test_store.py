@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from gap_assets.warehouse.schema import TABLES, holds_embeddings
-from gap_assets.warehouse.store import Warehouse, WarehouseError
+from gap_assets.warehouse.store import Warehouse, WarehouseError, _with_arrays
 from gap_assets_tests.rows import put
 
 
@@ -360,3 +360,13 @@ def test_threads_of_one_process_read_and_write_in_turns(tmp_path):
         list(threads.map(add, range(20)))
         assert max(counts) <= 20
     assert count(0) == 20
+
+
+@pytest.mark.parametrize(
+    ("vectors", "size"), [([None, [1.0, 2.0]], 2), ([[1.0, 2.0]], 2), ([None], 0), ([], 0)]
+)
+def test_a_vector_that_is_null_does_not_decide_the_size_of_a_lakes_arrays(vectors, size):
+    rows = pl.DataFrame({"embedding": vectors}, schema={"embedding": pl.List(pl.Float32)})
+    found = _with_arrays(rows)
+    assert found.schema["embedding"] == pl.Array(pl.Float32, size)
+    assert found["embedding"].to_list() == vectors

@@ -1,6 +1,7 @@
 """Sample videos: whole, repeatable, and read by production code at the frames that were meant."""
 
 import json
+from itertools import pairwise
 
 import av
 import pytest
@@ -30,7 +31,25 @@ def test_every_video_has_its_truth_and_comes_from_the_held_out_split(samples):
             stream = container.streams.video[0]
             assert (stream.codec_context.name, stream.width, stream.height) == ("h264", SIZE, SIZE)
             assert 3 <= container.duration / av.time_base <= 8
-            assert len(truth["sentences"]) == 2 * container.duration / av.time_base
+            assert len(truth["frame_captions"]) == 2 * container.duration / av.time_base
+            assert truth["duration"] == container.duration / av.time_base
+
+
+def test_a_sentence_has_the_time_of_the_frames_that_it_is_true_of(samples):
+    for truth in map(json.loads, samples.read_text().splitlines()):
+        sentences, spans = truth["sentences"], truth["timestamps"]
+        assert spans[0][0] == 0
+        assert spans[-1][1] == truth["duration"]
+        assert [end for _, end in spans[:-1]] == [start for start, _ in spans[1:]]
+        assert all(one != next_one for one, next_one in pairwise(sentences))
+        times = [k / FPS for k in sampled_frames(int(truth["duration"]), rate=2)]
+        for at, caption in zip(times, truth["frame_captions"], strict=True):
+            [said] = [
+                sentence
+                for sentence, (start, end) in zip(sentences, spans, strict=True)
+                if start <= at < end
+            ]
+            assert said == caption
 
 
 def test_a_second_call_keeps_the_files_and_another_folder_gets_the_same_bytes(samples, tmp_path):

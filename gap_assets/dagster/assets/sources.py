@@ -10,10 +10,9 @@ import polars as pl
 from gap_assets.dagster.partitions import register_videos
 from gap_assets.dagster.resources import Sources, WarehouseResource
 from gap_assets.dagster.specs import preview_table, tried_again_later, whole_asset
-from gap_assets.graph import fingerprint
 from gap_assets.pipeline.catalogue import describe_videos, ids_by_stem
 from gap_assets.pipeline.left_out import read_exclusions, unknown_names
-from gap_assets.pipeline.reference_captions import COLUMNS, read_captions
+from gap_assets.pipeline.reference_captions import COLUMNS, content_hash, read_captions
 from gap_assets.warehouse.ledger import commit_whole
 
 
@@ -92,7 +91,7 @@ def reference_captions(
             store,
             "reference_captions",
             {"reference_captions": rows},
-            hashes={video: fingerprint(caption) for video, caption, *_ in rows.iter_rows()},
+            hashes={row["video_id"]: content_hash(row) for row in rows.iter_rows(named=True)},
             run_id=context.run_id,
             seconds=time.monotonic() - started,
         )

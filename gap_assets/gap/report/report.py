@@ -22,6 +22,7 @@ from gap_assets.gap.metrics.spectra import shapes
 from gap_assets.gap.pairs import MIN_PAIRS, Pairs, check_pairs
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report import causes
+from gap_assets.gap.report.events import EventsShown, event_section
 from gap_assets.gap.report.numbers import Numbers, mean_and_spread, number, with_interval
 from gap_assets.gap.report.pages import data_uri, definition, render_page, words
 from gap_assets.gap.report.readings import readings
@@ -58,6 +59,7 @@ class ReportInputs:
         summaries: The language model's, with how far they can be trusted; the section is left out
             without any.
         filtered: What the caption filter kept; the section is left out without it.
+        events: Sentences that have times; the section is left out without any.
     """
 
     title: str
@@ -75,6 +77,7 @@ class ReportInputs:
     profile: Profile | None = None
     summaries: Sequence[MarkedSummary] = ()
     filtered: FilteredCaptions | None = None
+    events: EventsShown | None = None
 
 
 class ReportFiles(NamedTuple):
@@ -117,6 +120,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     }
     drawn = exhibits(given)
     reasons = causes.section(numbers.value("centroid_gap_debiased"), inputs.profile)
+    timed, trusted = event_section(inputs.events), section(inputs.summaries)
     html = render_page(
         "report.html.j2",
         **said,
@@ -130,7 +134,8 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         causes=reasons,
         gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
         filtered=filter_section(inputs.filtered),
-        summaries=section(inputs.summaries),
+        events=timed,
+        summaries=trusted,
         fine_tuned=inputs.profile is not None and inputs.profile.before_captions is not None,
         everything=[
             (row.metric, with_interval(row), row.n, definition(row.metric))
@@ -147,8 +152,11 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     }
     as_json = json.dumps(content, indent=1, ensure_ascii=False).encode()
     files = report_files(directory)
-    pictures = [each["files"] for each in (*drawn, reasons["exhibit"])]
-    _write_figures({k: v for each in pictures for k, v in each.items()}, directory / FIGURES)
+    shown = [*drawn, reasons["exhibit"]]
+    shown += [timed["exhibit"], timed["strips"]] if timed else []
+    shown += [trusted["exhibit"]] if trusted else []
+    pictures = {name: data for each in shown for name, data in each["files"].items()}
+    _write_figures(pictures, directory / FIGURES)
     for path, data in zip(files, (html, as_json, preview_picture(given)), strict=True):
         write_atomically(path, data)
     return files

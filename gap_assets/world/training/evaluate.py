@@ -94,7 +94,7 @@ def read_samples(coca: Coca, *, seed: int, videos: int = VIDEOS) -> list[Reading
         start, end = end, end + len(stored)
         readings.append(
             Reading(
-                truth=truth["sentences"],
+                truth=truth["frame_captions"],
                 captions=captions[start:end],
                 summary=truth["caption"],
                 embeddings=embeddings[start:end],

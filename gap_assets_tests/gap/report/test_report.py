@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from gap_assets.gap import GapInputError
+from gap_assets.gap.events.rows import event_rows
 from gap_assets.gap.metric_rows import MetricPlan, SourceVectors, metric_rows
 from gap_assets.gap.metrics.moments import closed_form
 from gap_assets.gap.projections import fit_projections
 from gap_assets.gap.report.comparison import compare_reports
+from gap_assets.gap.report.events import EventsShown, TimedSentence
 from gap_assets.gap.report.numbers import Numbers, number, with_interval
 from gap_assets.gap.report.pages import definition, words
 from gap_assets.gap.report.readings import readings
@@ -23,6 +25,8 @@ from gap_assets.gap.report.report import ReportInputs, write_report
 from gap_assets.gap.report.verdict import verdict
 from gap_assets.gap.summaries import MarkedSummary
 from gap_assets_tests.gap.conftest import simulated
+from gap_assets_tests.gap.events.conftest import simulated as simulated_events
+from gap_assets_tests.gap.report.test_events import counts, strip
 
 PLAN = MetricPlan(encoder="coca", bootstraps=60, permutations=49)
 JPEG = b64decode("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//2Q==")
@@ -375,6 +379,23 @@ def test_few_or_no_summaries(count, tmp_path):
     text = " ".join(Page(files.html.read_text(encoding="utf-8")).text)
     assert ("Of 1 summaries 0 are the model's own words" in text) == bool(count)
     assert "Best supported" not in text
+
+
+def test_sentences_with_times_have_a_section_and_without_any_there_is_none(written, tmp_path):
+    shown = EventsShown(
+        rows=list(event_rows(simulated_events(), bootstraps=20, seed=0)) + counts(1, 0, 0, 0),
+        problems={"<b>late</b>": 1},
+        strips=[strip(TimedSentence(text="a <i>ring</i>", start=0.0, end=3.0))],
+    )
+    html = write_report(inputs(events=shown), tmp_path).html.read_text(encoding="utf-8")
+    page = Page(html)
+    text = " ".join(page.text)
+    assert page.open == []
+    assert page.figures == 15
+    assert "(<b>late</b>: 1)" in text
+    assert "a <i>ring</i> (0.0 to 3.0 s)" in text
+    assert text.index("Closest and farthest") < text.index("The gap in time") < text.index("Limits")
+    assert "The gap in time" not in written[1].html.read_text(encoding="utf-8")
 
 
 def test_comparison_page(rows, tmp_path):

@@ -150,7 +150,8 @@ def pooling(given: style.Material) -> style.Exhibit | None:
 def _split(encoder: MetricRow, whole: float) -> str:
     return (
         f" Third: the squared gap of videos and texts, {number(whole)}, is that of single frames"
-        f" and captions, {with_interval(encoder)}, and what each step of pooling adds or takes away."
+        f" and captions, {with_interval(encoder)}, and what each step of pooling adds or takes"
+        " away."
     )
 
 

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gap_assets.gap.events.data import Events
-from gap_assets.gap.metrics.pairwise import BLOCK_CELLS, TIE
+from gap_assets.gap.metrics.pairwise import BLOCK_CELLS
+from gap_assets.gap.metrics.retrieval import TIE
 from gap_assets.gap.pairs import FloatArray
 
 

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy.special import betainc, betaln, hyp2f1
 
 from gap_assets.gap.metrics.resampling import bootstrap_weights, interval
 from gap_assets.gap.pairs import MIN_PAIRS, AnyFloats, FloatArray, unit_rows
@@ -77,6 +76,8 @@ def log10_cap_share(angle: float, dimension: int) -> float:
         angle: Half-angle in radians, above 0 and at most pi / 2.
         dimension: Of the space that the sphere lies in, at least 2.
     """
+    from scipy.special import betainc, betaln, hyp2f1
+
     x, p, q = math.sin(angle) ** 2, (dimension - 1) / 2, 0.5
     share = float(betainc(p, q, x)) / 2
     if share > 1e-290:

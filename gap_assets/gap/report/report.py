@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gap_assets.files import write_atomically
+from gap_assets.gap.cones import ConeRow
 from gap_assets.gap.filtering import FilteredCaptions, filter_section
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors, both_present
 from gap_assets.gap.metrics.pairwise import compare_all
 from gap_assets.gap.metrics.spectra import shapes
 from gap_assets.gap.pairs import Pairs, check_pairs
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report import causes
+from gap_assets.gap.report import causes, cone
 from gap_assets.gap.report.pages import data_uri, render_page, words
 from gap_assets.gap.report.verdict import (
     Numbers,
@@ -54,6 +55,7 @@ class ReportInputs:
         summaries: The language model's, with how far they can be trusted; the section is left out
             without any.
         filtered: What the caption filter kept; the section is left out without it.
+        cones: The content of `cone_profile`; the section is left out without it.
     """
 
     title: str
@@ -69,6 +71,7 @@ class ReportInputs:
     profile: Profile | None = None
     summaries: Sequence[MarkedSummary] = ()
     filtered: FilteredCaptions | None = None
+    cones: Sequence[ConeRow] = ()
 
 
 class ReportFiles(NamedTuple):
@@ -127,6 +130,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         seeds=len(numbers.untrained("centroid_gap")),
         untrained_n=numbers.untrained_pairs(),
         exhibits=exhibits(given),
+        cone=cone.section(inputs.cones, encoder=plan.encoder, dimension=pairs.video.shape[1]),
         causes=causes.section(numbers.value("centroid_gap_debiased"), inputs.profile),
         gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
         filtered=filter_section(inputs.filtered),

@@ -79,6 +79,24 @@ STEPS: dict[str, Step] = {
         version="3",
         per_video=False,
     ),
+    "cone_profile": Step(
+        upstream=(
+            "frames",
+            "frame_captions",
+            "filtered_captions",
+            "video_summaries",
+            "reference_captions",
+        ),
+        optional=("reference_captions",),
+        parameters=(
+            "coca",
+            "statistics.text_source",
+            "statistics.untrained_seeds",
+            "statistics.seed",
+            "statistics.bootstraps",
+        ),
+        per_video=False,
+    ),
     "projection_model": Step(
         upstream=("video_embeddings", "text_embeddings"),
         parameters=(*MAIN_PAIR, "statistics.seed", "statistics.neighbors"),
@@ -98,8 +116,8 @@ STEPS: dict[str, Step] = {
         per_video=False,
     ),
     "gap_report": Step(
-        upstream=("gap_metrics", "projection_model", "event_metrics"),
-        optional=("event_metrics",),
+        upstream=("gap_metrics", "projection_model", "event_metrics", "cone_profile"),
+        optional=("event_metrics", "cone_profile"),
         parameters=(
             *("coca", "captioning", "summarizer", "sampling"),
             *MAIN_PAIR,
@@ -114,7 +132,9 @@ STEPS: dict[str, Step] = {
 }
 
 ROOTS = ("videos", "reference_captions")
-CONTROLS = "untrained_embeddings"
+CONTROLS, CONES = "untrained_embeddings", "cone_profile"
+OF_NEW_NETWORKS = (CONTROLS, CONES)
+"""What runs networks that were never trained; the setting `controls` leaves it for later."""
 
 Hashes = Mapping[tuple[str, str | None], str]
 """(asset, video) to the hash of what is stored; the video is None for unpartitioned assets."""

@@ -84,7 +84,7 @@ def run(
         bool | None,
         typer.Option(
             "--controls/--no-controls",
-            help="Whether untrained networks are measured too; they can be left for later.",
+            help="Whether untrained networks and the cone by depth are measured, too, or later.",
             show_default="--controls",
         ),
     ] = None,

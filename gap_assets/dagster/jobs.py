@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from gap_assets.graph import CONTROLS, ROOTS, STEPS
+from gap_assets.graph import OF_NEW_NETWORKS, ROOTS, STEPS
 from gap_assets.settings import Settings
 
 # A projection belongs to one video, but needs the model that is fitted on all of them.
@@ -33,7 +33,7 @@ def all_videos_assets(settings: Settings) -> list[str]:
     return [
         asset
         for asset, step in STEPS.items()
-        if not step.per_video and (settings.controls or asset != CONTROLS)
+        if not step.per_video and (settings.controls or asset not in OF_NEW_NETWORKS)
     ]
 
 
@@ -43,7 +43,7 @@ def all_jobs(settings: Settings) -> list[Any]:
     projections_and_report = dg.define_asset_job(
         "projections_and_report",
         selection=dg.AssetSelection.assets(*of_all) | dg.AssetSelection.all_asset_checks(),
-        description="What needs all videos: projections, untrained controls (unless the setting"
-        " `controls` leaves them for later), metrics, report, checks.",
+        description="What needs all videos: projections, untrained controls and cones (unless the"
+        " setting `controls` leaves them for later), metrics, report, checks.",
     )
     return [catalogue, per_video, projections_and_report]

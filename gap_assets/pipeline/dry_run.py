@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from gap_assets.gap.pairs import MIN_PAIRS
-from gap_assets.graph import CONTROLS, ROOTS, STEPS
+from gap_assets.graph import OF_NEW_NETWORKS, ROOTS, STEPS
 from gap_assets.pipeline.intake import FolderChanges, folder_changes
 from gap_assets.pipeline.status import Status, current_status
 from gap_assets.settings import Settings
@@ -46,7 +46,7 @@ def planned_work(
     changes = folder_changes(settings)
     work: dict[str, Work] = {}
     for asset, step in STEPS.items():
-        if asset in ROOTS or (asset == CONTROLS and not settings.controls):
+        if asset in ROOTS or (asset in OF_NEW_NETWORKS and not settings.controls):
             continue
         if not step.per_video:
             made = status.states.get(asset, {}).get(None, "missing") != "missing"

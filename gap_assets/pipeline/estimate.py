@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from gap_assets.graph import CONTROLS
+from gap_assets.graph import CONES, CONTROLS
 from gap_assets.limits import Limits
 from gap_assets.pipeline.catalogue import find_videos
+from gap_assets.pipeline.cones import plan_profile
 from gap_assets.pipeline.reference_captions import read_captions
 from gap_assets.pipeline.trial import Chosen, try_models
 from gap_assets.pipeline.untrained import plan_controls
@@ -171,15 +172,13 @@ def estimate(directory: Path, *, settings: Settings, fingerprints: Mapping[str, 
     frames = sum(video.frames for video in videos)
     sizes = [np.mean([len(frame.image) for frame in found.frames]) for _, found, _ in samples]
     bytes_per_frame = np.average(sizes, weights=[video.frames for video, *_ in samples])
-    pictures = _control_pictures(videos, chosen) if settings.controls else 0
+    pictures = _pictures_of_new_networks(videos, chosen) if settings.controls else {}
     timed = _timed_sentences(settings, videos)
     seconds = _from_ledger(settings, fingerprints, videos, pictures, timed=timed)
     rates = "Speeds are those of the results that the data folder already holds."
     if seconds is None:
         seconds = _from_trial(samples, videos, chosen, pictures, timed=timed)
         rates = f"Speeds were tried on {len(samples)} of the videos."
-    if not settings.controls:
-        del seconds[CONTROLS]
     if not timed:
         del seconds[EVENTS]
     return Estimate(
@@ -198,7 +197,7 @@ def _from_ledger(
     settings: Settings,
     fingerprints: Mapping[str, str],
     videos: Sequence[Outline],
-    pictures: int,
+    pictures: Mapping[str, int],
     *,
     timed: int,
 ) -> dict[str, float] | None:
@@ -221,8 +220,8 @@ def _from_ledger(
     frames = sum(video.frames for video in videos)
     seconds = {asset: made[asset]["per_row"] * frames for asset in PER_FRAME}
     seconds["frames"] /= _cores()
-    # At most, for the controls write no captions.
-    seconds[CONTROLS] = made["frame_captions"]["per_row"] * pictures
+    # At most, for these write no captions.
+    seconds |= {asset: made["frame_captions"]["per_row"] * n for asset, n in pictures.items()}
     seconds[EVENTS] = made.get(EVENTS, made["text_embeddings"])["per_row"] * timed
     return seconds | {asset: made[asset]["per_video"] * len(videos) for asset in PER_VIDEO}
 
@@ -231,7 +230,7 @@ def _from_trial(
     samples: Sequence[tuple[Outline, Extraction, float]],
     videos: Sequence[Outline],
     chosen: Chosen,
-    controls: int,
+    encoded: Mapping[str, int],
     *,
     timed: int,
 ) -> dict[str, float]:
@@ -248,7 +247,7 @@ def _from_trial(
         "video_summaries": speeds.video_summarized * len(videos),
         "text_embeddings": speeds.video_texts_embedded * len(videos),
         EVENTS: speeds.video_texts_embedded / (captions + 1) * timed,  # And one summary.
-        CONTROLS: speeds.frame_embedded * controls,
+        **{asset: speeds.frame_embedded * n for asset, n in encoded.items()},
     }
 
 
@@ -261,13 +260,16 @@ def _timed_sentences(settings: Settings, videos: Sequence[Outline]) -> int:
     return sum(told.get(video.path.stem, 0) for video in videos)
 
 
-def _control_pictures(videos: Sequence[Outline], chosen: Chosen) -> int:
-    """Pictures that the untrained networks encode, all of them together, noise included."""
+def _pictures_of_new_networks(videos: Sequence[Outline], chosen: Chosen) -> dict[str, int]:
+    """By asset, the pictures that all of its networks together encode, noise included."""
     from gap_assets.coca.cost import encoding_flop
 
     frames = {str(video.path): video.frames for video in videos}
     flop = encoding_flop(chosen.coca.model)
-    return plan_controls(frames, chosen.statistics, flop=flop).pictures
+    return {
+        CONTROLS: plan_controls(frames, chosen.statistics, flop=flop).pictures,
+        CONES: plan_profile(frames, chosen.statistics, flop=flop).pictures,
+    }
 
 
 def _cores() -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from gap_assets.gap.cones import ConeRow
 from gap_assets.gap.filtering import CaptionedFrame, FilteredCaptions
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors
 from gap_assets.gap.projections import ProjectionModel
@@ -26,6 +27,7 @@ def read_report_inputs(
     profile: Profile | None,
     facts: Mapping[str, str],
     expects_controls: bool = True,
+    with_cones: bool = True,
 ) -> ReportInputs:
     """Collects the report's inputs from the warehouse.
 
@@ -36,6 +38,7 @@ def read_report_inputs(
         profile: The profile that the CoCa belongs to.
         facts: Further lines for the head of the report.
         expects_controls: Whether a report without untrained networks says so.
+        with_cones: Whether the stored cones by depth belong to these videos and texts.
     """
     corpus = read_corpus(warehouse)
     counts = warehouse.read(
@@ -81,7 +84,13 @@ def read_report_inputs(
         summaries=[*_summaries(warehouse, corpus.video_ids)],
         filtered=_filtered(warehouse, corpus.video_ids),
         events=read_events_shown(warehouse),
+        cones=[*_cones(warehouse)] if with_cones else (),
     )
+
+
+def _cones(warehouse: Warehouse) -> Iterator[ConeRow]:
+    for row in warehouse.read("FROM cone_profile").iter_rows():
+        yield ConeRow(*row)
 
 
 def _summaries(warehouse: Warehouse, videos: Sequence[str]) -> Iterator[MarkedSummary]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from gap_assets.graph import CONTROLS, ROOTS, STEPS, result_hash
+from gap_assets.graph import OF_NEW_NETWORKS, ROOTS, STEPS, result_hash
 from gap_assets.pipeline.left_out import why_left_out
 from gap_assets.settings import Settings, default_fingerprints
 from gap_assets.warehouse.ledger import stored_hashes
@@ -104,5 +104,5 @@ def _state(*, found: bool, is_current: bool, is_failed: bool) -> str:
 def current_status(settings: Settings) -> Status:
     """What is current, stale, failed and missing under the data folder's settings."""
     warehouse = Warehouse(path=settings.warehouse)
-    later = () if settings.controls else (CONTROLS,)
+    later = () if settings.controls else OF_NEW_NETWORKS
     return compare_with_ledger(warehouse, settings=default_fingerprints(settings), later=later)

@@ -175,7 +175,7 @@ def _parts(
     from gap_assets.coca.engine import embed_frames
 
     for videos in _reads(controls.frames, batch_size):
-        frames = _stored_frames(warehouse, {video: controls.frames[video] for video in videos})
+        frames = stored_frames(warehouse, {video: controls.frames[video] for video in videos})
         embeddings = embed_frames(coca, frames["image"], batch_size=batch_size)
         fused = fuse_frames(frames, embeddings).rename({"fusion": "source"})
         rows = [fused.with_columns(modality=pl.lit("video"))]
@@ -184,12 +184,14 @@ def _parts(
             text_source,
             videos=videos,
         )
-        texts = embed_sources(coca, _some_texts(found, controls.frames))
+        texts = embed_sources(coca, some_texts(found, controls.frames))
         if len(texts):
             rows.append(texts.with_columns(modality=pl.lit("text")))
         columns = [name for name in COLUMNS if name != "encoder"]
         yield len(frames), pl.concat([part.select(columns) for part in rows])
-    noise = embed_frames(coca, _noise(controls.noise, coca.image_size), batch_size=batch_size)
+    noise = embed_frames(
+        coca, noise_pictures(controls.noise, coca.image_size), batch_size=batch_size
+    )
     names = pl.Series("video_id", [f"noise-{i}" for i in range(len(noise))])
     of_noise = pl.DataFrame([names, embedding_column(noise)])
     yield len(noise), of_noise.with_columns(modality=pl.lit(NOISE), source=pl.lit(NOISE))
@@ -208,7 +210,7 @@ def _reads(frames: Mapping[str, int], batch_size: int) -> Iterator[list[str]]:
         yield videos
 
 
-def _stored_frames(warehouse: Warehouse, counts: Mapping[str, int]) -> pl.DataFrame:
+def stored_frames(warehouse: Warehouse, counts: Mapping[str, int]) -> pl.DataFrame:
     """The chosen frames of some videos, in order: columns `video_id`, `image`, `repeats`."""
     keys = warehouse.read(
         "SELECT video_id, frame_index, coalesce(repeats, 1) AS repeats FROM frames"
@@ -224,7 +226,8 @@ def _stored_frames(warehouse: Warehouse, counts: Mapping[str, int]) -> pl.DataFr
     )
 
 
-def _some_texts(texts: pl.DataFrame, counts: Mapping[str, int]) -> pl.DataFrame:
+def some_texts(texts: pl.DataFrame, counts: Mapping[str, int]) -> pl.DataFrame:
+    """The chosen number of texts of each video, evenly spread; rows as `TEXTS` gives them."""
     return _some(texts, counts) if len(texts) else texts
 
 
@@ -249,7 +252,7 @@ def _some(rows: pl.DataFrame, counts: Mapping[str, int]) -> pl.DataFrame:
     return pl.concat(chosen)
 
 
-def _noise(count: int, side: int) -> list[bytes]:
+def noise_pictures(count: int, side: int) -> list[bytes]:
     """Pictures of independent uniform noise, as the frames are stored."""
     from PIL import Image
 

@@ -13,6 +13,21 @@ CORPUS_TABLES: dict[str, Table] = {
             "embedding": (EMBEDDING, "As in the tables of the trained network."),
         },
     ),
+    "cone_profile": Table(
+        description="The mean cosine of different items, from block to block of a network.",
+        columns={
+            "encoder": ("VARCHAR", "The model and its weights, or untrained- and its seed."),
+            "tower": ("VARCHAR", "image or text."),
+            "token": ("VARCHAR", "class, patches (their mean), or output: the embedding."),
+            "layer": ("INTEGER", "Residual blocks that were passed; 0 before the first."),
+            "source": ("VARCHAR", "frames, noise, or the source of the texts; one a video."),
+            "cone": ("DOUBLE", "Mean cosine of two different items, a U-statistic."),
+            "ci_low": ("DOUBLE", "Lower end of its 95 % interval over the items, if it has one."),
+            "ci_high": ("DOUBLE", "Upper end of its 95 % interval over the items, if it has one."),
+            "n": ("INTEGER", "Items that it was measured on."),
+        },
+        key=("encoder", "tower", "token", "layer", "source"),
+    ),
     "gap_metrics": Table(
         description="One number per encoder, pair of sources and metric.",
         columns={

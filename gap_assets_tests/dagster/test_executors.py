@@ -16,6 +16,7 @@ MODELS_RUN_IN = {
     "text_embeddings",
     "event_embeddings",
     "untrained_embeddings",
+    "cone_profile",
     "cause_runs",
 }
 

@@ -139,7 +139,7 @@ def test_the_frames_are_those_in_the_middle_of_their_shares(tmp_path):
         orient="row",
     )
     put(warehouse, {"frames": rows}, where={})
-    found = untrained._stored_frames(warehouse, {"a": 2, "b": 1})
+    found = untrained.stored_frames(warehouse, {"a": 2, "b": 1})
     assert found["image"].to_list() == [b"a1", b"a4", b"b3"]
 
 
@@ -151,6 +151,6 @@ def test_a_still_is_seen_as_often_as_it_counts(tmp_path):
         orient="row",
     )
     put(warehouse, {"frames": rows}, where={})
-    found = untrained._stored_frames(warehouse, {"a": 4})
+    found = untrained.stored_frames(warehouse, {"a": 4})
     assert found.rows() == [("a", b"1", 3), ("a", b"2", 1)]
-    assert untrained._stored_frames(warehouse, {"a": 5})["repeats"].to_list() == [1, 20, 1, 1, 1]
+    assert untrained.stored_frames(warehouse, {"a": 5})["repeats"].to_list() == [1, 20, 1, 1, 1]

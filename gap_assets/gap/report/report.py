@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gap_assets.files import write_atomically
+from gap_assets.gap.cones import ConeRow
 from gap_assets.gap.filtering import FilteredCaptions, filter_section
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors, both_present
 from gap_assets.gap.metrics.pairwise import compare_all
 from gap_assets.gap.metrics.spectra import shapes
 from gap_assets.gap.pairs import MIN_PAIRS, Pairs, check_pairs
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report import causes
+from gap_assets.gap.report import causes, cone
 from gap_assets.gap.report.events import EventsShown, event_section
 from gap_assets.gap.report.numbers import Numbers, mean_and_spread, number, with_interval
 from gap_assets.gap.report.pages import data_uri, definition, render_page, words
@@ -60,6 +61,7 @@ class ReportInputs:
             without any.
         filtered: What the caption filter kept; the section is left out without it.
         events: Sentences that have times; the section is left out without any.
+        cones: The content of `cone_profile`; the section is left out without it.
     """
 
     title: str
@@ -78,6 +80,7 @@ class ReportInputs:
     summaries: Sequence[MarkedSummary] = ()
     filtered: FilteredCaptions | None = None
     events: EventsShown | None = None
+    cones: Sequence[ConeRow] = ()
 
 
 class ReportFiles(NamedTuple):
@@ -120,6 +123,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     }
     drawn = exhibits(given)
     reasons = causes.section(numbers.value("centroid_gap_debiased"), inputs.profile)
+    layers = cone.section(inputs.cones, encoder=plan.encoder, dimension=pairs.video.shape[1])
     timed, trusted = event_section(inputs.events), section(inputs.summaries)
     html = render_page(
         "report.html.j2",
@@ -135,6 +139,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
         filtered=filter_section(inputs.filtered),
         events=timed,
+        cone=layers,
         summaries=trusted,
         fine_tuned=inputs.profile is not None and inputs.profile.before_captions is not None,
         everything=[
@@ -155,6 +160,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     shown = [*drawn, reasons["exhibit"]]
     shown += [timed["exhibit"], timed["strips"]] if timed else []
     shown += [trusted["exhibit"]] if trusted else []
+    shown += layers["exhibits"] if layers else []
     pictures = {name: data for each in shown for name, data in each["files"].items()}
     _write_figures(pictures, directory / FIGURES)
     for path, data in zip(files, (html, as_json, preview_picture(given)), strict=True):

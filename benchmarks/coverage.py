@@ -146,8 +146,8 @@ def coverage(name: str, n: int, *, repeats: int) -> Coverage:
 def pooling_coverage(name: str, n: int, *, repeats: int) -> Coverage:
     """The same of what pooling adds: each video has some frames and captions around its pair."""
     population = POPULATIONS[name]
-    many = _pooled(population, TRUTH // 4, np.random.default_rng(99))
-    truth = pooling(many, weights=np.ones((1, TRUTH // 4)))
+    many = _pooled(population, 2 * TRUTH, np.random.default_rng(99))
+    truth = pooling(many, weights=np.ones((1, 2 * TRUTH)))
     hits: dict[str, list[bool]] = {metric: [] for metric in OF_POOLING}
     for seed in range(repeats):
         given = _pooled(population, n, np.random.default_rng(seed))

@@ -35,8 +35,8 @@ UPGRADES: dict[int, tuple[str, ...]] = {
     2: (
         "ALTER TABLE filtered_captions ADD COLUMN IF NOT EXISTS frames INTEGER[]",
         "ALTER TABLE frames ADD COLUMN IF NOT EXISTS repeats INTEGER DEFAULT 1",
-        "ALTER TABLE IF EXISTS text_embeddings ADD COLUMN IF NOT EXISTS norm DOUBLE",
         FORGET_WHAT_IS_MADE_OTHERWISE,
     ),
+    3: ("ALTER TABLE IF EXISTS text_embeddings ADD COLUMN IF NOT EXISTS norm DOUBLE",),
 }
 """By the older version. Rows that are there get nulls, or the default."""

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, JpegImagePlugin
 
 from gap_assets.pipeline.embeddings import FUSIONS, fuse_frames
-from gap_assets.pipeline.untrained import _noise
+from gap_assets.pipeline.untrained import noise_pictures
 
 
 @given(
@@ -42,7 +42,7 @@ def test_of_two_frames_the_first_is_the_medoid(seed):
 
 
 def test_noise_keeps_its_colours():
-    noise = Image.open(io.BytesIO(_noise(1, 32)[0]))
+    noise = Image.open(io.BytesIO(noise_pictures(1, 32)[0]))
     assert JpegImagePlugin.get_sampling(noise) == 0  # 4:4:4
 
 

@@ -19,7 +19,7 @@ SHIFTS = np.concatenate([np.arange(-20, -5) / 10, np.arange(-10, 21) / 20])
 UNSHIFTED = 25  # where SHIFTS is 0
 PAPER_SCALES = (50.0, 20.0, 10.0, 1.0)  # 1 / temperature, figure 3 of the paper
 MEASURES = ("centroid_gap_debiased", "knn_same_modality", "knn_swapped", "recall_at_1")
-FLAT = 0.01  # of a loss: a difference that training hardly feels
+FLAT = 0.01  # nats: a difference of losses that training hardly feels
 LOSS_BATCH = 50  # as in the paper's footnote 5; the loss depends on it
 NOTHING_LEFT = 1e-6  # a row this short is rounding noise, whose direction means nothing
 JUDGED = 2000  # held-out videos at most
@@ -54,10 +54,10 @@ class LossLandscape:
         return self.losses[temperature].argmin() in (0, len(SHIFTS) - 1)
 
     def flat(self, temperature: int = 0) -> tuple[float, float]:
-        """The gaps next to the best one between which the loss is within 1 % of the smallest."""
+        """The gaps around the best one between which the loss is within 0.01 nats of the least."""
         losses = self.losses[temperature]
         best = int(losses.argmin())
-        near = losses <= losses[best] * (1 + FLAT)
+        near = losses <= losses[best] + FLAT
         first, last = best, best
         while first > 0 and near[first - 1]:
             first -= 1

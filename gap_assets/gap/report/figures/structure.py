@@ -59,7 +59,7 @@ def landscape(given: style.Material) -> style.Exhibit:
         {"Loss over gap": figure},
         scale=f"{scales[0]:g}",
         best=number(found.best_gap(), 2),
-        flat=edge or f"and within 1 % of that from {number(low, 2)} to {number(high, 2)}",
+        flat=edge or f"and within 0.01 nats of that from {number(low, 2)} to {number(high, 2)}",
         batch=min(LOSS_BATCH, len(pairs)),
     )
 

@@ -97,6 +97,11 @@ STEPS: dict[str, Step] = {
         ),
         per_video=False,
     ),
+    "pooling_profile": Step(
+        upstream=("frame_captions", "frame_embeddings", "filtered_captions", "video_embeddings"),
+        parameters=("coca", "statistics.seed", "statistics.bootstraps"),
+        per_video=False,
+    ),
     "projection_model": Step(
         upstream=("video_embeddings", "text_embeddings"),
         parameters=(*MAIN_PAIR, "statistics.seed", "statistics.neighbors"),
@@ -116,8 +121,14 @@ STEPS: dict[str, Step] = {
         per_video=False,
     ),
     "gap_report": Step(
-        upstream=("gap_metrics", "projection_model", "event_metrics", "cone_profile"),
-        optional=("event_metrics", "cone_profile"),
+        upstream=(
+            "gap_metrics",
+            "projection_model",
+            "event_metrics",
+            "cone_profile",
+            "pooling_profile",
+        ),
+        optional=("event_metrics", "cone_profile", "pooling_profile"),
         parameters=(
             *("coca", "captioning", "summarizer", "sampling"),
             *MAIN_PAIR,
@@ -132,7 +143,7 @@ STEPS: dict[str, Step] = {
 }
 
 ROOTS = ("videos", "reference_captions")
-CONTROLS, CONES = "untrained_embeddings", "cone_profile"
+CONTROLS, CONES, POOLING = "untrained_embeddings", "cone_profile", "pooling_profile"
 OF_NEW_NETWORKS = (CONTROLS, CONES)
 """What runs networks that were never trained; the setting `controls` leaves it for later."""
 

@@ -18,11 +18,14 @@ from gap_assets.settings import Settings, default_parameters
 OF_MAIN_PAIR = {"projection_model", "gap_metrics", "gap_report"}
 OF_COCA = {
     *("frame_captions", "frame_embeddings", "filtered_captions", "text_embeddings"),
-    *("event_embeddings", "gap_metrics", "gap_report", "cone_profile"),
+    *("event_embeddings", "gap_metrics", "gap_report", "cone_profile", "pooling_profile"),
 }
 CAPTIONS, SUMMARIES = {"frame_captions", "gap_report"}, {"video_summaries", "gap_report"}
-FRAMES, MEASURED = {"frames", "gap_report"}, {"gap_metrics", "gap_report", "cone_profile"}
-CONTROLS, CONES = "untrained_embeddings", "cone_profile"
+FRAMES, MEASURED = (
+    {"frames", "gap_report"},
+    {"gap_metrics", "gap_report", "cone_profile", "pooling_profile"},
+)
+CONTROLS, CONES, POOLING = "untrained_embeddings", "cone_profile", "pooling_profile"
 
 # What each field of each group determines by itself; what follows downstream is the ledger's.
 EXPECTED: dict[str, tuple[Any, set[str]]] = {
@@ -60,9 +63,9 @@ EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "summarizer.batch_tokens": (9, set()),
     "statistics.fusion": ("max", OF_MAIN_PAIR),
     "statistics.text_source": ("captions", OF_MAIN_PAIR | {CONTROLS, CONES}),
-    "statistics.seed": (9, OF_MAIN_PAIR | {CONES, "event_metrics"}),
+    "statistics.seed": (9, OF_MAIN_PAIR | {CONES, POOLING, "event_metrics"}),
     "statistics.bootstraps": (9, MEASURED | {"event_metrics"}),
-    "statistics.permutations": (99, MEASURED - {CONES}),
+    "statistics.permutations": (99, MEASURED - {CONES, POOLING}),
     "statistics.neighbors": (9, {"projection_model"}),
     "statistics.untrained_seeds": (9, {CONTROLS, CONES, "gap_report"}),
     "statistics.untrained_videos": (9, {CONTROLS}),

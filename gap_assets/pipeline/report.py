@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from gap_assets.gap.cones import ConeRow
 from gap_assets.gap.filtering import CaptionedFrame, FilteredCaptions
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors
+from gap_assets.gap.pooled import PooledRow
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report.report import ReportInputs
 from gap_assets.gap.summaries import MarkedSummary
+from gap_assets.graph import CONES, POOLING
 from gap_assets.pipeline.corpus import read_corpus, read_untrained
 from gap_assets.pipeline.embeddings import TEXTS
 from gap_assets.pipeline.event_metrics import read_events_shown
@@ -27,7 +29,7 @@ def read_report_inputs(
     profile: Profile | None,
     facts: Mapping[str, str],
     expects_controls: bool = True,
-    with_cones: bool = True,
+    without: Sequence[str] = (),
 ) -> ReportInputs:
     """Collects the report's inputs from the warehouse.
 
@@ -38,7 +40,7 @@ def read_report_inputs(
         profile: The profile that the CoCa belongs to.
         facts: Further lines for the head of the report.
         expects_controls: Whether a report without untrained networks says so.
-        with_cones: Whether the stored cones by depth belong to these videos and texts.
+        without: Assets whose rows belong to other videos, texts or settings, and are not shown.
     """
     corpus = read_corpus(warehouse)
     counts = warehouse.read(
@@ -84,13 +86,19 @@ def read_report_inputs(
         summaries=[*_summaries(warehouse, corpus.video_ids)],
         filtered=_filtered(warehouse, corpus.video_ids),
         events=read_events_shown(warehouse),
-        cones=[*_cones(warehouse)] if with_cones else (),
+        cones=[] if CONES in without else [*_cones(warehouse)],
+        pooled=[] if POOLING in without else [*_pooled(warehouse)],
     )
 
 
 def _cones(warehouse: Warehouse) -> Iterator[ConeRow]:
     for row in warehouse.read("FROM cone_profile").iter_rows():
         yield ConeRow(*row)
+
+
+def _pooled(warehouse: Warehouse) -> Iterator[PooledRow]:
+    for row in warehouse.read("FROM pooling_profile").iter_rows():
+        yield PooledRow(*row)
 
 
 def _summaries(warehouse: Warehouse, videos: Sequence[str]) -> Iterator[MarkedSummary]:

@@ -28,6 +28,21 @@ CORPUS_TABLES: dict[str, Table] = {
         },
         key=("encoder", "tower", "token", "layer", "source"),
     ),
+    "pooling_profile": Table(
+        description="The gap by how much is pooled, and by how much a text says.",
+        columns={
+            "study": ("VARCHAR", "grid (frames and captions) or detail (texts of one length)."),
+            "frames": ("INTEGER", "Frames in each video's mean; in detail the most that one has."),
+            "texts": ("INTEGER", "Captions in the mean, or different ones that a text says."),
+            "unit": ("BOOLEAN", "Whether means are made unit vectors."),
+            "metric": ("VARCHAR", "As in gap_metrics."),
+            "value": ("DOUBLE", "Its value."),
+            "ci_low": ("DOUBLE", "Lower end of its 95 % interval, if it has one."),
+            "ci_high": ("DOUBLE", "Upper end of its 95 % interval, if it has one."),
+            "n": ("INTEGER", "Videos that it was measured on."),
+        },
+        key=("study", "frames", "texts", "unit", "metric"),
+    ),
     "gap_metrics": Table(
         description="One number per encoder, pair of sources and metric.",
         columns={

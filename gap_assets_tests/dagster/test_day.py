@@ -102,7 +102,13 @@ def test_a_day(server, look, tmp_path):
     server.launch(
         "projections_and_report",
         assets=[
-            *("projection_model", "untrained_embeddings", "cone_profile", "gap_metrics"),
+            *(
+                "projection_model",
+                "untrained_embeddings",
+                "cone_profile",
+                "pooling_profile",
+                "gap_metrics",
+            ),
             "gap_report",
         ],
         checks={"frames": ["one_configuration", "up_to_date"]},

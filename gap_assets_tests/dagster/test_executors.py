@@ -17,6 +17,7 @@ MODELS_RUN_IN = {
     "event_embeddings",
     "untrained_embeddings",
     "cone_profile",
+    "pooling_profile",
     "cause_runs",
 }
 

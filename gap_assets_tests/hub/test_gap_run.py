@@ -22,6 +22,7 @@ TABLES = (
     "text_embeddings",
     "untrained_embeddings",
     "cone_profile",
+    "pooling_profile",
     "projections",
     "gap_metrics",
 )

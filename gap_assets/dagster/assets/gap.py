@@ -25,7 +25,7 @@ from gap_assets.dagster.run_metadata import picture_in_markdown
 from gap_assets.dagster.specs import GPU_POOL, tried_again_later, whole_asset
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.report.report import ReportFiles, report_files, write_report
-from gap_assets.graph import CONES, CONTROLS
+from gap_assets.graph import CONES, CONTROLS, POOLING
 from gap_assets.pipeline.metrics import main_metrics, measure_gap, metric_plan
 from gap_assets.pipeline.models import drop_models, untrained_coca
 from gap_assets.pipeline.projections import projection_file
@@ -132,7 +132,7 @@ def gap_report(
     store = warehouse.open()
     files = report_files(Path(sources.report))
     with tried_again_later(context):
-        with_cones = is_current(context, CONES, warehouse=store)
+        stale = [a for a in (CONES, POOLING) if not is_current(context, a, warehouse=store)]
 
     def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
         inputs = read_report_inputs(
@@ -141,7 +141,7 @@ def gap_report(
             projections=ProjectionModel.load(projection_file(sources.report)),
             profile=profile_of(coca.model),
             expects_controls=statistics.untrained_seeds > 0,
-            with_cones=with_cones,
+            without=stale,
             facts={
                 "Videos folder": ", ".join(str(place) for place in sources.places),
                 **in_words(choices_in(context, "gap_report")),
@@ -157,7 +157,7 @@ def gap_report(
         warehouse=store,
         config=config,
         made=lambda: all(file.exists() for file in files),
-        without=() if with_cones else (CONES,),
+        without=stale,
     )
     return result._replace(metadata={**(result.metadata or {}), **_shown(files)})
 

@@ -21,8 +21,9 @@ from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors, bot
 from gap_assets.gap.metrics.pairwise import compare_all
 from gap_assets.gap.metrics.spectra import shapes
 from gap_assets.gap.pairs import MIN_PAIRS, Pairs, check_pairs
+from gap_assets.gap.pooled import PooledRow
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report import causes, cone
+from gap_assets.gap.report import causes, cone, pooled
 from gap_assets.gap.report.events import EventsShown, event_section
 from gap_assets.gap.report.numbers import Numbers, mean_and_spread, number, with_interval
 from gap_assets.gap.report.pages import data_uri, definition, render_page, words
@@ -62,6 +63,7 @@ class ReportInputs:
         filtered: What the caption filter kept; the section is left out without it.
         events: Sentences that have times; the section is left out without any.
         cones: The content of `cone_profile`; the section is left out without it.
+        pooled: The content of `pooling_profile`; the section is left out without it.
     """
 
     title: str
@@ -81,6 +83,7 @@ class ReportInputs:
     filtered: FilteredCaptions | None = None
     events: EventsShown | None = None
     cones: Sequence[ConeRow] = ()
+    pooled: Sequence[PooledRow] = ()
 
 
 class ReportFiles(NamedTuple):
@@ -124,6 +127,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     drawn = exhibits(given)
     reasons = causes.section(numbers.value("centroid_gap_debiased"), inputs.profile)
     layers = cone.section(inputs.cones, encoder=plan.encoder, dimension=pairs.video.shape[1])
+    by_pooling = pooled.section(inputs.pooled)
     timed, trusted = event_section(inputs.events), section(inputs.summaries)
     html = render_page(
         "report.html.j2",
@@ -140,6 +144,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         filtered=filter_section(inputs.filtered),
         events=timed,
         cone=layers,
+        pooled=by_pooling,
         summaries=trusted,
         fine_tuned=inputs.profile is not None and inputs.profile.before_captions is not None,
         everything=[
@@ -160,7 +165,8 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     shown = [*drawn, reasons["exhibit"]]
     shown += [timed["exhibit"], timed["strips"]] if timed else []
     shown += [trusted["exhibit"]] if trusted else []
-    shown += layers["exhibits"] if layers else []
+    for more in (layers, by_pooling):
+        shown += more["exhibits"] if more else []
     pictures = {name: data for each in shown for name, data in each["files"].items()}
     _write_figures(pictures, directory / FIGURES)
     for path, data in zip(files, (html, as_json, preview_picture(given)), strict=True):

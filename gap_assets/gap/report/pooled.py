@@ -1,0 +1,93 @@
+"""The section *Frames, captions and detail*, from the rows of `pooling_profile`.
+
+A direction is said only where two intervals do not meet.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gap_assets.gap.pooled import DETAIL, GRID, RANK, PooledRow
+from gap_assets.gap.report.numbers import number
+
+GAP = "centroid_gap_debiased"
+
+
+def section(rows: Sequence[PooledRow]) -> dict[str, Any] | None:
+    """What the page's template reads of the section; None without rows."""
+    from gap_assets.gap.report.figures import pooled as figures
+    from gap_assets.gap.report.figures.style import exhibit
+
+    grid, detail = ([row for row in rows if row.study == study] for study in (GRID, DETAIL))
+    if not rows:
+        return None
+    exhibits = []
+    if grid:
+        exhibits.append(exhibit("grid", figures.grid_figures(grid), n=grid[0].n))
+    if detail:
+        said = max(row.texts for row in detail)
+        panels = {"Gap and kin by different captions in a text": figures.detail_figure(detail)}
+        exhibits.append(exhibit("detail", panels, n=detail[0].n, slots=said))
+    return {"sentences": [*_on_grid(grid), *_on_detail(detail)], "exhibits": exhibits}
+
+
+def at(
+    rows: Sequence[PooledRow],
+    metric: str,
+    *,
+    texts: int,
+    frames: int | None = None,
+    unit: bool = True,
+) -> PooledRow | None:
+    """The row of a metric; of any number of frames where none is given."""
+    for row in rows:
+        known = (row.metric, row.texts, row.unit) == (metric, texts, unit)
+        if known and frames in (None, row.frames):
+            return row
+    return None
+
+
+def shown(row: PooledRow) -> str:
+    """`0.851 [0.844, 0.858]`."""
+    if row.ci_low is None or row.ci_high is None:
+        return number(row.value)
+    return f"{number(row.value)} [{number(row.ci_low)}, {number(row.ci_high)}]"
+
+
+def change(first: PooledRow, last: PooledRow) -> str:
+    """How the one compares with the other, as far as their intervals tell."""
+    if None in (first.ci_low, first.ci_high, last.ci_low, last.ci_high):
+        return "no interval tells whether it changes"
+    if first.ci_high < last.ci_low:  # type: ignore[operator]
+        return "larger"
+    if last.ci_high < first.ci_low:  # type: ignore[operator]
+        return "smaller"
+    return "no certain change, for the intervals meet"
+
+
+def _on_grid(rows: Sequence[PooledRow]) -> Iterator[str]:
+    most = max((row.frames for row in rows), default=0)
+    one = at(rows, GAP, frames=1, texts=1)
+    raw = at(rows, GAP, frames=most, texts=most, unit=False)
+    unit = at(rows, GAP, frames=most, texts=most)
+    if one and raw and unit:
+        yield (
+            "One frame and its caption, which is what the paper measures of pictures, have a gap"
+            f" of {shown(one)} ({one.n} videos). Of the means of {most} frames and {most} captions"
+            f" it is {shown(raw)} as they are ({change(one, raw)}) and {shown(unit)} as unit"
+            f" vectors ({change(one, unit)})."
+        )
+
+
+def _on_detail(rows: Sequence[PooledRow]) -> Iterator[str]:
+    most = max((row.texts for row in rows), default=0)
+    first, last = at(rows, GAP, texts=1), at(rows, GAP, texts=most)
+    ranks = at(rows, RANK, texts=1), at(rows, RANK, texts=most)
+    if first and last and ranks[0] and ranks[1]:
+        yield (
+            f"A text with room for {most} captions that repeats one has a gap of {shown(first)};"
+            f" one that says {most} different ones has {shown(last)} ({change(first, last)};"
+            f" {first.n} videos). The texts use {number(ranks[0].value, 1)} and"
+            f" {number(ranks[1].value, 1)} directions (effective rank). That texts leave things out"
+            " explains a gap (Schrodi et"
+            " al. 2025) where saying more makes it smaller."
+        )

@@ -57,8 +57,8 @@ unit_norms = [
         "unit_norms",
         f"Every embedding has length 1 to within {UNIT_NORM_TOLERANCE}.",
         # A NaN compares greater than everything in DuckDB, so it is found too.
-        f"SELECT video_id, sqrt(list_inner_product(embedding, embedding)) AS norm FROM {asset}"
-        f" WHERE abs(norm - 1) > {UNIT_NORM_TOLERANCE}",
+        f"SELECT video_id, sqrt(list_inner_product(embedding, embedding)) AS length"
+        f" FROM {asset} WHERE abs(length - 1) > {UNIT_NORM_TOLERANCE}",
     )
     for asset in ("frame_embeddings", "text_embeddings", "event_embeddings")
 ]

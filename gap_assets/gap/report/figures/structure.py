@@ -185,7 +185,7 @@ def retrieval(given: style.Material) -> style.Exhibit:
         axes.hist(counts, bins=list(bins), color=colour, alpha=0.5, label=label)
     axes.axvline(k, color=style.PAIRED, lw=1, ls="--", label=f"without hubs: {k}")
     axes.set(xlabel=f"occurrences in lists of the {k} nearest", ylabel="rows")
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(frameon=False, fontsize=9, loc="upper right")
     return style.exhibit(
         "retrieval",
         {"Recall curves": left, "Hubs": right},

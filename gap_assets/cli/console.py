@@ -84,7 +84,6 @@ def print_headlines(settings: Settings) -> None:
     console.print(escape(content["verdict"]))
     console.print(table)
     print_left_out(settings)
-    print_warning(settings)
     console.print(f"report     {settings.report / 'report.html'}", markup=False, soft_wrap=True)
     console.print(f"warehouse  {settings.warehouse}", markup=False, soft_wrap=True)
 

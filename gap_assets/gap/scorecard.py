@@ -51,6 +51,11 @@ from gap_assets.gap.pairs import (
 SPLIT_HALVES = 200
 BIASED = {"centroid_gap", "centroid_angle_degrees"}
 """Resamples of these are biased as the value is, once more: their percentiles do not cover."""
+AT_MOST_1 = {
+    *("cone_video", "cone_text", "paired_cosine", "mismatched_cosine", "rmg", "mean_share"),
+    *("temporal_icc", "caption_icc"),
+}
+"""What an interval that is widened for few videos would otherwise reach beyond."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,8 @@ def summarise(replicates: Mapping[str, FloatArray], *, n: int, units: int) -> li
     for name, values in replicates.items():
         if math.isfinite(values[0]):
             resampled = values[1:] if name not in BIASED else values[:0]
-            low, high = interval(float(values[0]), resampled, units=units)
+            most = 1.0 if name in AT_MOST_1 else np.inf
+            low, high = interval(float(values[0]), resampled, units=units, most=most)
             found.append(Metric(name, float(values[0]), low, high, n))
     return found
 

@@ -52,7 +52,7 @@ def cone_with_interval(
     few = len(rows) < LEAST_FOR_INTERVAL or np.ptp(rows, axis=0).max() < SAME
     weights = bootstrap_weights(len(rows), bootstraps=0 if few else bootstraps, seed=seed)
     value, *replicates = cones(rows, weights=weights)
-    return (float(value), *interval(float(value), np.array(replicates), units=len(rows)))
+    return (float(value), *interval(float(value), np.array(replicates), units=len(rows), most=1.0))
 
 
 def half_angle(cone: float) -> float:

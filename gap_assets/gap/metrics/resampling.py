@@ -25,7 +25,7 @@ def bootstrap_weights(n: int, *, bootstraps: int, seed: int) -> FloatArray:
 
 
 def interval(
-    value: float, replicates: FloatArray, *, units: int
+    value: float, replicates: FloatArray, *, units: int, most: float = np.inf
 ) -> tuple[float, float] | tuple[None, None]:
     """95 % percentile interval of a bootstrap, widened for few units.
 
@@ -37,6 +37,7 @@ def interval(
         value: What the interval is of; it lies within.
         replicates: (B,) the bootstrap's; those that are NaN drew one unit only.
         units: How many were resampled.
+        most: What it cannot exceed.
 
     Returns:
         The ends; None without replicates and for fewer than four units.
@@ -52,7 +53,7 @@ def interval(
     low, high = value - wider * (value - low), value + wider * (high - value)
     # Percentiles of the share 0 or 1 may lie on the other side of it by a rounding.
     floor = 0.0 if known.min() >= 0 <= value else -np.inf  # what is never negative
-    return float(max(min(low, value), floor)), float(max(high, value))
+    return float(max(min(low, value), floor)), float(min(max(high, value), max(most, value)))
 
 
 class SignFlipTest(NamedTuple):

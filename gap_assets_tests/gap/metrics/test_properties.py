@@ -15,7 +15,7 @@ from gap_assets.gap.metrics.resampling import (
     split_half_gaps,
 )
 from gap_assets.gap.pairs import unit_rows
-from gap_assets.gap.scorecard import as_json
+from gap_assets.gap.scorecard import AT_MOST_1, as_json
 from gap_assets_tests.gap.conftest import simulated
 
 RANDOM_SPLITS = {  # depend on which rows a seeded split picks, or on the coordinate axes
@@ -225,6 +225,7 @@ def test_every_interval_contains_its_value(n, d, gap, copies, seed):
     assert bounded
     for row in bounded:
         assert row.ci_low <= row.value <= row.ci_high, row
+        assert row.ci_high <= 1 or row.name not in AT_MOST_1, row
 
 
 @settings(max_examples=25, deadline=None)

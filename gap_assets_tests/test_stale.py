@@ -18,11 +18,11 @@ from gap_assets.settings import Settings, default_parameters
 OF_MAIN_PAIR = {"projection_model", "gap_metrics", "gap_report"}
 OF_COCA = {
     *("frame_captions", "frame_embeddings", "filtered_captions", "text_embeddings"),
-    *("gap_metrics", "gap_report"),
+    *("gap_metrics", "gap_report", "cone_profile"),
 }
 CAPTIONS, SUMMARIES = {"frame_captions", "gap_report"}, {"video_summaries", "gap_report"}
-FRAMES, MEASURED = {"frames", "gap_report"}, {"gap_metrics", "gap_report"}
-CONTROLS = "untrained_embeddings"
+FRAMES, MEASURED = {"frames", "gap_report"}, {"gap_metrics", "gap_report", "cone_profile"}
+CONTROLS, CONES = "untrained_embeddings", "cone_profile"
 
 # What each field of each group determines by itself; what follows downstream is the ledger's.
 EXPECTED: dict[str, tuple[Any, set[str]]] = {
@@ -59,12 +59,12 @@ EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "summarizer.device": ("cuda", set()),
     "summarizer.batch_tokens": (9, set()),
     "statistics.fusion": ("max", OF_MAIN_PAIR),
-    "statistics.text_source": ("captions", OF_MAIN_PAIR | {CONTROLS}),
-    "statistics.seed": (9, OF_MAIN_PAIR),
+    "statistics.text_source": ("captions", OF_MAIN_PAIR | {CONTROLS, CONES}),
+    "statistics.seed": (9, OF_MAIN_PAIR | {CONES}),
     "statistics.bootstraps": (9, MEASURED),
-    "statistics.permutations": (99, MEASURED),
+    "statistics.permutations": (99, MEASURED - {CONES}),
     "statistics.neighbors": (9, {"projection_model"}),
-    "statistics.untrained_seeds": (9, {CONTROLS, "gap_report"}),
+    "statistics.untrained_seeds": (9, {CONTROLS, CONES, "gap_report"}),
     "statistics.untrained_videos": (9, {CONTROLS}),
     "statistics.untrained_share": (0.9, {CONTROLS}),
 }

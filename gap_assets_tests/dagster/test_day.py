@@ -101,7 +101,10 @@ def test_a_day(server, look, tmp_path):
     page.get_by_text("1 videos; frames: 1 to do").first.wait_for(timeout=90_000)
     server.launch(
         "projections_and_report",
-        assets=["projection_model", "untrained_embeddings", "gap_metrics", "gap_report"],
+        assets=[
+            *("projection_model", "untrained_embeddings", "cone_profile", "gap_metrics"),
+            "gap_report",
+        ],
         checks={"frames": ["one_configuration", "up_to_date"]},
     )
 

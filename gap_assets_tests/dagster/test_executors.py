@@ -15,6 +15,7 @@ MODELS_RUN_IN = {
     "video_summaries",
     "text_embeddings",
     "untrained_embeddings",
+    "cone_profile",
     "cause_runs",
 }
 

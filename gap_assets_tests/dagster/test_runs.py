@@ -78,6 +78,7 @@ def test_every_asset_has_its_rows(made):
     assert (warehouse.read(gap)["value"] > 0.5).all()
     untrained = warehouse.read("SELECT DISTINCT encoder FROM untrained_embeddings")
     assert len(untrained) == 5
+    assert warehouse.read("SELECT count(DISTINCT encoder) FROM cone_profile").item() == 6
     assert (made.report / "report.html").stat().st_size > 100_000
     counts = current_status(made).counts()
     assert all(set(count) == {"current"} for count in counts.values()), counts
@@ -125,6 +126,7 @@ def test_a_new_prompt_makes_the_summaries_and_what_follows_stale(made, monkeypat
         "video_summaries",
         "text_embeddings",
         "untrained_embeddings",
+        "cone_profile",
         "projection_model",
         "projections",
         "gap_metrics",
@@ -216,6 +218,8 @@ def test_controls_can_be_left_for_later(tmp_path, world):
     assert encoders() == {"embedded coca"}
     page = (settings.report / "report.html").read_text()
     assert page.count("The untrained controls are missing") == 1
+    assert "layer by layer" not in page
+    assert state("cone_profile") == {"later": 1}
     before = made_by()
 
     with_controls = remember(settings.data, controls=True)
@@ -226,10 +230,12 @@ def test_controls_can_be_left_for_later(tmp_path, world):
         asset for (asset, video), run in after.items() if before.get((asset, video)) != run
     } == {
         *("videos", "reference_captions"),  # which every run reads anew
-        *("untrained_embeddings", "gap_metrics", "gap_report"),
+        *("untrained_embeddings", "cone_profile", "gap_metrics", "gap_report"),
     }
     assert {f"untrained-{seed}" for seed in range(5)} < encoders()
-    assert "controls are missing" not in (settings.report / "report.html").read_text()
+    page = (settings.report / "report.html").read_text()
+    assert "controls are missing" not in page
+    assert "layer by layer" in page
 
     run_everything(remember(settings.data, controls=False))
     assert state("untrained_embeddings") == {"current": 1}
@@ -241,6 +247,7 @@ def test_controls_can_be_left_for_later(tmp_path, world):
     run_everything(remember(settings.data, prompt="So: {captions}"))
     assert (state("untrained_embeddings"), state("gap_metrics")) == ({"later": 1}, {"current": 1})
     assert encoders() == {"embedded coca"}
+    assert "layer by layer" not in (settings.report / "report.html").read_text()
 
 
 def test_a_part_of_the_report_that_was_deleted_is_made_again(copy_of_made):

@@ -44,7 +44,7 @@ def test_speeds_come_from_the_ledger_where_it_has_enough(made, world, monkeypatc
     assert controls == pytest.approx(seconds["frame_captions"] / found.frames * made_by_control)
     later = made.model_copy(update={"controls": False})
     without = estimate(world, settings=later, fingerprints=fingerprints)
-    assert set(found.seconds) - set(without.seconds) == {"untrained_embeddings"}
+    assert set(found.seconds) - set(without.seconds) == {*("untrained_embeddings", "cone_profile")}
     changed = fingerprints | {"frame_captions": "another model"}
     assert "tried" in estimate(world, settings=made, fingerprints=changed).rates
 

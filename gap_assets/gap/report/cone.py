@@ -1,7 +1,7 @@
 """The section *The cone effect, layer by layer*: what depth, width and dimension do to a cone.
 
 Every sentence is made of the rows of `cone_profile` and of random perceptrons that are drawn here.
-Those depend on no corpus and take two seconds, so they are computed with the page and not stored.
+Those depend on no corpus and take some seconds, so they are computed with the page, not stored.
 A direction is named only where intervals, or the networks' spread, leave no other.
 """
 
@@ -26,10 +26,13 @@ from gap_assets.gap.cones import (
 from gap_assets.gap.metric_rows import FRAMES, NOISE
 from gap_assets.gap.metrics.cone import half_angle, log10_cap_share
 from gap_assets.gap.metrics.random_networks import HE, PAPER, RandomCones, random_cones
+from gap_assets.gap.pairs import FloatArray
+from gap_assets.gap.report.causes import spread
 from gap_assets.gap.report.verdict import mean_and_spread, number
 
 SMALL_DIMENSION = 16
 SAME = 0.9999
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def section(
@@ -71,8 +74,8 @@ def section(
     return {
         "sentences": [
             *_untrained(profile, parts),
-            *_trained(profile, parts),
-            *_at_the_output(profile, outputs),
+            _trained(profile, parts),
+            _at_the_output(profile, outputs),
             *_by_width(random),
             *_caps(outputs, dimension),
         ],
@@ -86,8 +89,8 @@ def section(
 def _parts(profile: ConeProfile) -> dict[str, Part]:
     return {
         "image class token": Part(IMAGE, CLASS, FRAMES),
-        "mean patch token": Part(IMAGE, PATCHES, FRAMES),
         "text token": Part(TEXT, CLASS, profile.text_source or ""),
+        "mean patch token": Part(IMAGE, PATCHES, FRAMES),
     }
 
 
@@ -110,27 +113,27 @@ def _untrained(profile: ConeProfile, parts: dict[str, Part]) -> Iterator[str]:
     told = []
     for name, part in parts.items():
         ends = [(curve[1].cone, curve[-1].cone) for curve in profile.curves(part)]
-        if not ends:
-            continue
-        first, last = ([end[i] for end in ends] for i in (0, 1))
-        ways[name] = change(first, last)
-        told.append(f"the {name} {_goes(ways[name])} {_from_to(first, last)}")
-    if not told:
-        return
-    yield (
-        f"In {networks} untrained network{'s' if networks > 1 else ''}, from behind the first block"
-        f" to behind the last, the mean cosine of {_listed(told)}"
-        f" (mean ± standard deviation over networks).{_at_first(profile, parts)}"
-    )
-    yield from _explained(ways, networks)
+        if ends:
+            first, last = ([end[i] for end in ends] for i in (0, 1))
+            ways[name] = change(first, last)
+            told.append(_at(name, ways[name], mean_and_spread(first), mean_and_spread(last)))
+    if told:
+        yield (
+            f"In {_counted(networks)} (mean ± standard deviation), from behind the first block to"
+            f" behind the last, the mean cosine {_listed(told)}.{_at_first(profile, parts)}"
+        )
+        yield _explained(ways, networks)
 
 
-def _goes(way: Change | None) -> str:
-    return way or "goes, in no direction that the networks agree on,"
+def _counted(networks: int) -> str:
+    return f"{networks} untrained network{'s' if networks > 1 else ''}"
 
 
-def _from_to(first: Sequence[float], last: Sequence[float]) -> str:
-    return f"from {mean_and_spread(first)} to {mean_and_spread(last)}"
+def _at(name: str, way: Change | None, first: str, last: str) -> str:
+    """`falls from 0.95 to 0.54 at the image class token`."""
+    if way:
+        return f"{way} from {first} to {last} at the {name}"
+    return f"goes in no certain direction at the {name} (from {first} to {last})"
 
 
 def _at_first(profile: ConeProfile, parts: dict[str, Part]) -> str:
@@ -144,35 +147,36 @@ def _at_first(profile: ConeProfile, parts: dict[str, Part]) -> str:
     ]
     if min(starts, default=0) < SAME:
         return ""
-    return " Before the first block these class tokens are the same for all items, a cone of 1."
+    return " Before the first block a class token is the same for all items: a cone of 1."
 
 
-def _explained(ways: dict[str, Change | None], networks: int) -> Iterator[str]:
+def _explained(ways: dict[str, Change | None], networks: int) -> str:
     if networks < LEAST_SEEDS:
-        yield f"{networks} untrained networks are too few to say what depth does."
-        return
-    grouped = {way: [name for name, w in ways.items() if w == way] for way in ("rises", "falls")}
-    unclear = [name for name, way in ways.items() if way is None]
-    holds, fails = (_listed(grouped[way], "the ") for way in ("rises", "falls"))
-    told = "The paper explains the cone by depth: each layer narrows it. From first to last block"
-    if holds:
-        told += f" that holds here for {holds}"
-    if fails:
-        told += f"{', and' if holds else ' that'} does not hold for {fails}, whose cone widens"
-    if unclear:
-        told += f"{'; it' if holds or fails else ' it'} is undetermined for "
-        told += _listed(unclear, "the ")
-    yield f"{told}."
+        return f"{_counted(networks)} cannot say what depth does; {LEAST_SEEDS} could."
+    places: dict[Change | None, str] = {
+        way: _listed([f"the {name}" for name, w in ways.items() if w == way])
+        for way in ways.values()
+    }
+    told = []
+    if "rises" in places:
+        told.append(f"that holds for {places['rises']}")
+    if "falls" in places:
+        told.append(f"the contrary holds for {places['falls']}, whose cone widens")
+    if None in places:
+        told.append(f"it is undetermined for {places[None]}")
+    return (
+        "The paper explains the cone by depth: each layer narrows it, and the mean cosine rises."
+        f" From first to last block {'; '.join(told)}."
+    )
 
 
-def _trained(profile: ConeProfile, parts: dict[str, Part]) -> Iterator[str]:
+def _trained(profile: ConeProfile, parts: dict[str, Part]) -> str:
     told = []
     for name, part in parts.items():
         curve = profile.curve(part)
         first, last = curve[1], curve[-1]
-        way = apart(first, last) or "goes, within what its intervals leave open,"
-        told.append(f"the {name} {way} from {_value(first)} to {_value(last)}")
-    yield f"In the trained network, over the same blocks, that of {_listed(told)}."
+        told.append(_at(name, apart(first, last), _value(first), _value(last)))
+    return f"In the trained network, over the same blocks, it {_listed(told)}."
 
 
 def _value(row: ConeRow) -> str:
@@ -181,59 +185,61 @@ def _value(row: ConeRow) -> str:
     return f"{number(row.cone, 2)} [{number(row.ci_low, 2)}, {number(row.ci_high, 2)}]"
 
 
-def _at_the_output(profile: ConeProfile, outputs: dict[str, ConeRow]) -> Iterator[str]:
+def _at_the_output(profile: ConeProfile, outputs: dict[str, ConeRow]) -> str:
+    """The embeddings' cones before and after training; those of noise, which nobody learned."""
+    shown = dict(outputs)
+    for row in profile.curve(Part(IMAGE, OUTPUT, NOISE)):
+        shown["pictures of noise"] = row
     told = []
-    for name, row in outputs.items():
-        part = Part(row.tower, row.token, row.source)
-        others = [curve[-1] for curve in profile.curves(part)]
-        said = f"{_value(row)} for {name}"
+    for name, row in shown.items():
+        others = [curve[-1] for curve in profile.curves(Part(row.tower, row.token, row.source))]
+        said = f"{name} have a cone of {_value(row)}"
         if others:
-            said += (
-                f" ({mean_and_spread([o.cone for o in others])} untrained: {_than(row, others)})"
-            )
+            cones = mean_and_spread([other.cone for other in others])
+            said += f", untrained networks give {cones} ({_than(row, others)})"
         told.append(said)
-    if not told:
-        return
-    noise = Part(IMAGE, OUTPUT, NOISE)
-    of_noise = profile.curve(noise)
-    before = [curve[-1].cone for curve in profile.curves(noise)]
-    more = f"; on pictures of noise {_value(of_noise[0])}" if of_noise else ""
-    more += f" ({mean_and_spread(before)} untrained)" if of_noise and before else ""
-    yield f"At the output the trained network's cone is {_listed(told)}{more}."
+    return f"At the output of the trained network {'; '.join(told)}."
 
 
 def _than(row: ConeRow, others: Sequence[ConeRow]) -> str:
     """The trained cone against that of every untrained network, by intervals that do not meet."""
     ways = {apart(other, row) for other in others}
     if ways == {"falls"}:
-        return "training has widened the cone" if len(others) >= LEAST_SEEDS else "wider"
+        return "the trained cone is wider than each of theirs"
     if ways == {"rises"}:
-        return "training has narrowed it" if len(others) >= LEAST_SEEDS else "narrower"
-    return "no difference from all of them is certain"
+        return "the trained cone is narrower than each of theirs"
+    return "no certain difference from each of theirs"
 
 
 def _by_width(random: RandomCones) -> Iterator[str]:
-    widths = random.widths
+    """What width and depth do to random perceptrons, with the paper's biases and without any."""
     depth = random.by_kind["tanh", PAPER].shape[2] - 1
-    told = []
-    for name in ("tanh", "ReLU"):
-        cones = random.by_kind[name, PAPER]
-        narrow, wide = (list(cones[:, column, depth]) for column in (0, -1))
-        shallow = list(cones[:, -1, 1])
-        told.append(
-            f"the cone of {name} {_goes(change(narrow, wide))} {_from_to(narrow, wide)} from"
-            f" {widths[0]} to {widths[-1]:,} units, and at {widths[-1]:,} units it"
-            f" {_goes(change(shallow, wide))} {_from_to(shallow, wide)} from 1 to {depth} layers"
-        )
+    narrowest, widest = random.widths[0], random.widths[-1]
+    of_paper = {name: random.by_kind[name, PAPER] for name in ("tanh", "ReLU")}
+    by_width = [
+        _way(f"that of {name}", cones[:, 0, depth], cones[:, -1, depth])
+        for name, cones in of_paper.items()
+    ]
+    by_depth = [
+        _way(f"that of {name}", cones[:, -1, 1], cones[:, -1, depth])
+        for name, cones in of_paper.items()
+    ]
     tanh, relu = (random.by_kind[name, HE][:, :, depth] for name in ("tanh", "ReLU"))
-    ends = [list(relu[:, column]) for column in (0, -1)]
     yield (
-        f"In random networks of {depth} layers with the paper's weights and biases,"
-        f" {_listed(told)}."
-        f" Without biases (He's start) tanh is odd and makes no cone (at most"
-        f" {number(float(abs(tanh.mean(0)).max()), 2)} at any width), and that of ReLU"
-        f" {_goes(change(*ends))} {_from_to(*ends)} over the same widths."
+        f"The cone of random networks with the paper's weights and biases, by width, from"
+        f" {narrowest} to {widest:,} units in {depth} layers: {_listed(by_width)}. By depth, from 1"
+        f" layer to {depth} of {widest:,} units: {_listed(by_depth)}. Without biases (He's start)"
+        f" the mean cosine behind {depth} layers of tanh stays within"
+        f" {number(float(abs(tanh.mean(0)).max()))} of 0 at every width, and"
+        f" {_way('that of ReLU', relu[:, 0], relu[:, -1])} over these widths."
     )
+
+
+def _way(name: str, first: FloatArray, last: FloatArray) -> str:
+    """`that of tanh falls from 0.945 ± 0.026 to 0.107 ± 0.008`; a value for each network."""
+    ends = f"from {spread(list(first))} to {spread(list(last))}"
+    way = change(list(first), list(last))
+    return f"{name} {way} {ends}" if way else f"{name} goes in no certain direction ({ends})"
 
 
 def _caps(outputs: dict[str, ConeRow], dimension: int) -> Iterator[str]:
@@ -241,16 +247,16 @@ def _caps(outputs: dict[str, ConeRow], dimension: int) -> Iterator[str]:
     told = []
     for name, row in outputs.items():
         angle = half_angle(row.cone)
-        here, small = (log10_cap_share(angle, d) for d in (dimension, SMALL_DIMENSION))
+        here, small = (_power(log10_cap_share(angle, d)) for d in (dimension, SMALL_DIMENSION))
         told.append(
-            f"{name} lie about {math.degrees(angle):.0f}° from their mean direction, and a cap of"
-            f" that half-angle is {_power(here)} of the sphere in {dimension} dimensions,"
-            f" {_power(small)} in {SMALL_DIMENSION}"
+            f"{name} lie about {math.degrees(angle):.0f}° from their mean direction, which spans"
+            f" {here} of the sphere in {dimension} dimensions and would span {small} in"
+            f" {SMALL_DIMENSION}"
         )
     if told:
         yield (
-            "What shrinks with dimension is the share of the sphere, not the angle:"
-            f" {_listed(told)}."
+            "That embeddings occupy smaller regions with a growing number of dimensions is true of"
+            f" the share of the sphere that a cap of one angle covers: here {'; '.join(told)}."
         )
 
 
@@ -258,10 +264,9 @@ def _power(log: float) -> str:
     """A share for people: a percentage, or a power of ten."""
     if log > -3:
         return f"{10**log:.2%}"
-    return f"10^{number(round(log), 0)}"
+    return "10" + f"{round(log)}".translate(SUPERSCRIPT)
 
 
-def _listed(parts: Sequence[str], article: str = "") -> str:
+def _listed(parts: Sequence[str]) -> str:
     """`a, b and c`."""
-    parts = [f"{article}{part}" for part in parts]
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)

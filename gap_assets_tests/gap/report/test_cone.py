@@ -52,58 +52,58 @@ def text_of(made, random):
 
 def test_each_token_goes_its_own_way(random):
     text = text_of(rows(), random)
-    assert "In 3 untrained networks, from behind the first block to behind the last" in text
-    assert "the image class token falls from 0.97 ± 0.02 to 0.60 ± 0.05" in text
-    assert "the mean patch token rises from" in text
-    assert "holds here for the mean patch token and the text token" in text
-    assert "does not hold for the image class token, whose cone widens" in text
+    assert "In 3 untrained networks (mean ± standard deviation), from behind the first" in text
+    assert "falls from 0.97 ± 0.02 to 0.60 ± 0.05 at the image class token" in text
+    assert "rises from 0.15 ± 0.02 to 0.33 ± 0.05 at the mean patch token" in text
+    assert "that holds for the text token and the mean patch token" in text
+    assert "the contrary holds for the image class token, whose cone widens" in text
     assert "undetermined" not in text
-    assert "the same for all items, a cone of 1" in text
+    assert "the same for all items: a cone of 1" in text
 
 
 def test_seeds_that_disagree_leave_it_undetermined(random):
     text = text_of(rows(spread=0.3), random)
-    assert "in no direction that the networks agree on" in text
-    assert "is undetermined for the image class token, the mean patch token and the" in text
-    assert "holds here" not in text
+    assert text.count("goes in no certain direction at the") == 3
+    assert "is undetermined for the image class token, the text token and the mean" in text
+    assert "that holds" not in text
 
 
 def test_two_networks_are_too_few(random):
     text = text_of(rows(seeds=2), random)
-    assert "2 untrained networks are too few to say what depth does" in text
-    assert "holds here" not in text
+    assert "2 untrained networks cannot say what depth does" in text
+    assert "that holds" not in text
 
 
 def test_without_untrained_networks_only_the_trained_one_is_told(random):
     text = text_of(rows(seeds=0), random)
     assert "No untrained network was measured" in text
-    assert "untrained:" not in text
+    assert "untrained networks give" not in text
     assert "In the trained network" in text
 
 
 def test_training_is_said_to_change_a_cone_only_where_intervals_do_not_meet(random):
-    assert text_of(rows(), random).count("training has widened the cone") == 2
-    assert text_of(rows(shift=0.1), random).count("training has narrowed it") == 2
+    assert text_of(rows(), random).count("wider than each of theirs") == 3
+    assert text_of(rows(shift=0.1), random).count("narrower than each of theirs") == 3
     unclear = text_of(rows(half_width=0.2), random)
-    assert "training has" not in unclear
-    assert unclear.count("no difference from all of them is certain") == 2
-    assert "within what its intervals leave open" in unclear
+    assert "than each of theirs" not in unclear
+    assert unclear.count("no certain difference from each of theirs") == 3
+    assert "goes in no certain direction at the mean patch token" in unclear
 
 
 def test_layers_without_intervals_give_no_direction(random):
     made = [row._replace(ci_low=None, ci_high=None) for row in rows()]
     text = text_of(made, random)
-    assert "within what its intervals leave open" in text
-    assert "training has" not in text
+    assert text.count("goes in no certain direction at the") == 3
+    assert "than each of theirs" not in text
 
 
 def test_the_width_and_the_cap_are_told_with_their_numbers(random):
     text = text_of(rows(), random)
     tanh = random.by_kind["tanh", "paper"][:, :, -1].mean(axis=0)
-    assert f"the cone of tanh falls from {tanh[0]:.2f} ±" in text
-    assert "Without biases (He's start) tanh is odd and makes no cone" in text
+    assert f"that of tanh falls from {tanh[0]:.3f} ±" in text
+    assert re.search(r"Without biases .* of tanh stays within 0\.0\d\d of 0", text)
     assert re.search(r"images lie about \d+° from their mean direction", text)
-    assert re.search(r"10\^−\d+ of the sphere in 96 dimensions", text)
+    assert re.search(r"spans 10⁻[⁰¹²³⁴⁵⁶⁷⁸⁹]+ of the sphere in 96 dimensions", text)
 
 
 def test_without_rows_there_is_no_section(random):

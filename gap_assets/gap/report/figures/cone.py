@@ -39,7 +39,9 @@ def depth_figure(profile: ConeProfile, part: Part, *, title: str) -> Figure:
     ticks = list(range(0, blocks + 1, math.ceil(blocks / 6)))
     ends = [blocks + 1] if part.token == CLASS else []
     axes.set_xticks(ticks + ends, [*map(str, ticks), *("out" for _ in ends)])
+    lowest = min(axes.dataLim.y0, 0)  # One scale for all panels, unless a cone is below 0.
     axes.set(xlabel="residual blocks passed", ylabel="mean cosine (cone)")
+    axes.set_ylim(lowest - 0.04, 1.04)
     axes.set_title(title, fontsize=10, color=style.MUTED)
     style.legend_above(figure, axes, ncols=2)
     return figure

@@ -4,7 +4,7 @@
 
 Without a folder, videos of 30 s of the drawn world are made, 384 x 384. The estimate knows nothing
 but the files; then what it speaks of is run as `gap run` would: the job `per_video` in ranges, and
-the untrained control.
+what runs untrained networks.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from gap_assets.dagster.build import build_definitions
 from gap_assets.dagster.jobs import PER_VIDEO
 from gap_assets.dagster.partitions import ranges_with, videos_partitions
 from gap_assets.dagster.runs import QUIET
+from gap_assets.graph import OF_NEW_NETWORKS
 from gap_assets.pipeline.estimate import estimate
 from gap_assets.pipeline.status import current_status
 from gap_assets.settings import default_fingerprints
@@ -42,8 +43,8 @@ def measure(home: Path, videos: Path) -> dict[str, float | int | str | None]:
         run_range(folder.definitions, folder.instance, ends)
     per_video_s = time.perf_counter() - started
     whole = folder.definitions.resolve_job_def("projections_and_report")
-    control = [dg.AssetKey("untrained_embeddings")]
-    assert whole.execute_in_process(QUIET, folder.instance, asset_selection=control).success
+    new = [dg.AssetKey(asset) for asset in OF_NEW_NETWORKS]
+    assert whole.execute_in_process(QUIET, folder.instance, asset_selection=new).success
     seconds = time.perf_counter() - started
     stored = Warehouse(path=settings.warehouse).read(
         "SELECT count(*), sum(octet_length(image)) FROM frames"

@@ -30,6 +30,7 @@ STAGES = {
     "filter": ["filtered_captions"],
     "summarise": ["video_summaries"],
     "embed_texts": ["video_embeddings", "text_embeddings"],
+    "cones": ["cone_profile"],
     "controls": ["untrained_embeddings"],
     "projections": ["projection_model", "projections"],
     "metrics": ["gap_metrics"],

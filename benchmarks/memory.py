@@ -31,6 +31,7 @@ STAGES = {
     "summarise": ["video_summaries"],
     "embed_texts": ["video_embeddings", "text_embeddings"],
     "cones": ["cone_profile"],
+    "pooling": ["pooling_profile"],
     "controls": ["untrained_embeddings"],
     "projections": ["projection_model", "projections"],
     "metrics": ["gap_metrics"],

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure  # noqa: TID253
 from gap_assets.gap.pooled import PooledRow
 from gap_assets.gap.report.figures import style
 
+LEAST_RANGE = 0.1  # of the colours of a heat map
 Looks = dict[str, tuple[str, str]]  # metric to label and colour
 OF_DETAIL: Looks = {
     "centroid_gap_debiased": ("gap", style.PAIRED),
@@ -43,8 +44,11 @@ def _heat(rows: Sequence[PooledRow], metric: str, *, unit: bool, title: str) -> 
     values = np.array([[found[f, t] for t in texts] for f in frames])
     figure, axes = style.panel()
     axes.grid(visible=False)
-    image = axes.imshow(values, cmap="cividis", aspect="auto")
-    middle = float(np.mean(image.get_clim()))
+    # One scale for a metric, and none that makes much of little.
+    all_values = [row.value for row in rows if row.metric == metric]
+    middle = (min(all_values) + max(all_values)) / 2
+    half = max(max(all_values) - middle, LEAST_RANGE / 2)
+    axes.imshow(values, cmap="cividis", aspect="auto", vmin=middle - half, vmax=middle + half)
     for (i, j), value in np.ndenumerate(values):
         colour = "white" if value < middle else "black"
         axes.text(j, i, f"{value:.3f}", ha="center", va="center", fontsize=9, color=colour)
@@ -59,8 +63,8 @@ def _heat(rows: Sequence[PooledRow], metric: str, *, unit: bool, title: str) -> 
 def _cones(rows: Sequence[PooledRow]) -> Figure:
     figure, axes = style.panel()
     for metric, label, colour in (
-        ("cone_video", "videos, by frames", style.VIDEO),
-        ("cone_text", "texts, by captions", style.TEXT),
+        ("cone_video", "videos", style.VIDEO),
+        ("cone_text", "texts", style.TEXT),
     ):
         for unit, line in ((True, "-"), (False, "--")):
             known = {

@@ -2,10 +2,27 @@
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow
+
+
+class Bounded(Protocol):
+    """A value and the ends of its interval, if it has one."""
+
+    @property
+    def value(self) -> float:
+        """The value."""
+
+    @property
+    def ci_low(self) -> float | None:
+        """The lower end."""
+
+    @property
+    def ci_high(self) -> float | None:
+        """The upper end."""
 
 
 class Numbers:
@@ -69,7 +86,7 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def with_interval(row: MetricRow | None, *, missing: str = "—") -> str:
+def with_interval(row: Bounded | None, *, missing: str = "—") -> str:
     """`0.851 [0.844, 0.858]`."""
     if row is None:
         return missing

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gap_assets.gap.pooled import DETAIL, GRID, RANK, PooledRow
-from gap_assets.gap.report.numbers import number
+from gap_assets.gap.report.numbers import number, with_interval
 
 GAP = "centroid_gap_debiased"
 
@@ -46,13 +46,6 @@ def at(
     return None
 
 
-def shown(row: PooledRow) -> str:
-    """`0.851 [0.844, 0.858]`."""
-    if row.ci_low is None or row.ci_high is None:
-        return number(row.value)
-    return f"{number(row.value)} [{number(row.ci_low)}, {number(row.ci_high)}]"
-
-
 def change(first: PooledRow, last: PooledRow) -> str:
     """How the one compares with the other, as far as their intervals tell."""
     if None in (first.ci_low, first.ci_high, last.ci_low, last.ci_high):
@@ -70,10 +63,11 @@ def _on_grid(rows: Sequence[PooledRow]) -> Iterator[str]:
     raw = at(rows, GAP, frames=most, texts=most, unit=False)
     unit = at(rows, GAP, frames=most, texts=most)
     if one and raw and unit:
+        of_one, of_raw, of_unit = map(with_interval, (one, raw, unit))
         yield (
             "One frame and its caption, which is what the paper measures of pictures, have a gap"
-            f" of {shown(one)} ({one.n} videos). Of the means of {most} frames and {most} captions"
-            f" it is {shown(raw)} as they are ({change(one, raw)}) and {shown(unit)} as unit"
+            f" of {of_one} ({one.n} videos). Of the means of {most} frames and {most} captions"
+            f" it is {of_raw} as they are ({change(one, raw)}) and {of_unit} as unit"
             f" vectors ({change(one, unit)})."
         )
 
@@ -83,11 +77,11 @@ def _on_detail(rows: Sequence[PooledRow]) -> Iterator[str]:
     first, last = at(rows, GAP, texts=1), at(rows, GAP, texts=most)
     ranks = at(rows, RANK, texts=1), at(rows, RANK, texts=most)
     if first and last and ranks[0] and ranks[1]:
+        of_first, of_last = with_interval(first), with_interval(last)
         yield (
-            f"A text with room for {most} captions that repeats one has a gap of {shown(first)};"
-            f" one that says {most} different ones has {shown(last)} ({change(first, last)};"
+            f"A text with room for {most} captions that repeats one has a gap of {of_first};"
+            f" one that says {most} different ones has {of_last} ({change(first, last)};"
             f" {first.n} videos). The texts use {number(ranks[0].value, 1)} and"
             f" {number(ranks[1].value, 1)} directions (effective rank). That texts leave things out"
-            " explains a gap (Schrodi et"
-            " al. 2025) where saying more makes it smaller."
+            " explains a gap (Schrodi et al. 2025) where saying more makes it smaller."
         )

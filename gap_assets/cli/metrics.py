@@ -12,7 +12,7 @@ from gap_assets.cli.app import app
 from gap_assets.cli.console import console, interval_text
 from gap_assets.cli.data import existing
 from gap_assets.cli.errors import one_sentence
-from gap_assets.cli.options import Data
+from gap_assets.cli.options import Data, path_or_refusal
 
 
 @app.command()
@@ -49,10 +49,22 @@ def metrics(
     video: Annotated[Path, typer.Option(help="Embeddings of the videos: an .npy array (N, D).")],
     text: Annotated[Path, typer.Option(help="Embeddings of their texts, row for row.")],
     as_json: Annotated[bool, typer.Option("--json", help="All numbers as JSON.")] = False,  # noqa: FBT002
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the whole report with figures into this folder.",
+            parser=path_or_refusal,
+            metavar="FOLDER",
+        ),
+    ] = None,
 ) -> None:
     """Measure anyone's paired embeddings, without Dagster or a warehouse."""
     from gap_assets import gap
 
+    if report is not None:
+        with one_sentence():
+            _report_of_files(video, text, report.absolute())
+        return
     with one_sentence():
         found = gap.scorecard_of_files(video, text)
     if as_json:
@@ -63,6 +75,16 @@ def metrics(
         bounds = interval_text(metric.ci_low, metric.ci_high)
         table.add_row(metric.name, f"{metric.value:.4f}", bounds)
     console.print(table)
+
+
+def _report_of_files(video: Path, text: Path, folder: Path) -> None:
+    """Writes the report of two arrays and prints its verdict and its page."""
+    from gap_assets.gap.own import report_of_embeddings
+    from gap_assets.gap.pairs import load_embeddings
+
+    files = report_of_embeddings(load_embeddings(video), load_embeddings(text), directory=folder)
+    console.print(json.loads(files.json.read_text(encoding="utf-8"))["verdict"])
+    print(files.html)
 
 
 def _report(data: Path) -> Path:

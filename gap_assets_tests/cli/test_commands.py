@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from gap_assets.cli import app
 from gap_assets.settings import Settings, remember
 from gap_assets.warehouse.store import Warehouse
+from gap_assets_tests.gap.conftest import simulated
 from gap_assets_tests.rows import put
 
 
@@ -170,6 +171,21 @@ def test_metrics_of_anyones_embeddings(tmp_path):
     gap_of = found["centroid_gap_debiased"]
     assert gap_of["ci_low"] <= gap_of["value"] < gap_of["ci_high"]
     assert "centroid_gap" in gap("metrics", *files).stdout
+
+
+def test_the_whole_report_of_anyones_embeddings(tmp_path):
+    pairs = simulated(30, 8, gap=1.0)
+    for name in ("video", "text"):
+        np.save(tmp_path / f"{name}.npy", getattr(pairs, name).astype("f4"))
+    files = ["--video", tmp_path / "video.npy", "--text", tmp_path / "text.npy"]
+    told = gap("metrics", *files, "--report", tmp_path / "mine").stdout
+    assert "The modality gap exists here" in told
+    page = (tmp_path / "mine" / "report.html").read_text(encoding="utf-8")
+    assert "Ten numbers" in page
+    assert (tmp_path / "mine" / "figures" / "histograms.png").exists()
+    refused = gap("metrics", *files[:3], tmp_path / "none.npy", "--report", tmp_path / "other")
+    assert refused.exit_code
+    assert not (tmp_path / "other").exists()
 
 
 def test_two_folders_are_compared(tmp_path, monkeypatch):

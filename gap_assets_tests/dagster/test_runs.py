@@ -128,7 +128,6 @@ def test_a_new_prompt_makes_the_summaries_and_what_follows_stale(made, monkeypat
         "text_embeddings",
         "untrained_embeddings",
         "cone_profile",
-        "pooling_profile",
         "projection_model",
         "projections",
         "gap_metrics",

@@ -115,5 +115,6 @@ def svg(figure: Figure) -> bytes:
 def png(figure: Figure) -> bytes:
     """The figure as PNG, for print."""
     buffer = io.BytesIO()
+    figure.set_layout_engine("none")  # As it was laid out for the SVG.
     figure.savefig(buffer, format="png", dpi=PRINT_DPI)
     return buffer.getvalue()

@@ -125,10 +125,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         for section, entries in words("scorecard").items()
     }
     drawn = exhibits(given)
-    reasons = causes.section(numbers.value("centroid_gap_debiased"), inputs.profile)
-    layers = cone.section(inputs.cones, encoder=plan.encoder, dimension=pairs.video.shape[1])
-    by_pooling = pooled.section(inputs.pooled)
-    timed, trusted = event_section(inputs.events), section(inputs.summaries)
+    sections = _sections(inputs, numbers, dimension=pairs.video.shape[1])
     html = render_page(
         "report.html.j2",
         **said,
@@ -139,13 +136,9 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         seeds=len(numbers.untrained("centroid_gap")),
         untrained_n=numbers.untrained_pairs(),
         exhibits=drawn,
-        causes=reasons,
         gallery=_gallery(inputs, np.flatnonzero(present), given.comparisons.paired),
         filtered=filter_section(inputs.filtered),
-        events=timed,
-        cone=layers,
-        pooled=by_pooling,
-        summaries=trusted,
+        **sections,
         fine_tuned=inputs.profile is not None and inputs.profile.before_captions is not None,
         everything=[
             (row.metric, with_interval(row), row.n, definition(row.metric))
@@ -162,16 +155,33 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
     }
     as_json = json.dumps(content, indent=1, ensure_ascii=False).encode()
     files = report_files(directory)
-    shown = [*drawn, reasons["exhibit"]]
-    shown += [timed["exhibit"], timed["strips"]] if timed else []
-    shown += [trusted["exhibit"]] if trusted else []
-    for more in (layers, by_pooling):
-        shown += more["exhibits"] if more else []
+    shown = [*drawn, *(each for found in sections.values() if found for each in _drawn(found))]
     pictures = {name: data for each in shown for name, data in each["files"].items()}
     _write_figures(pictures, directory / FIGURES)
     for path, data in zip(files, (html, as_json, preview_picture(given)), strict=True):
         write_atomically(path, data)
     return files
+
+
+def _sections(
+    inputs: ReportInputs, numbers: Numbers, *, dimension: int
+) -> dict[str, dict[str, Any] | None]:
+    """What the template reads of the sections that follow the numbered figures; None without."""
+    return {
+        "causes": causes.section(numbers.value("centroid_gap_debiased"), inputs.profile),
+        "cone": cone.section(inputs.cones, encoder=inputs.plan.encoder, dimension=dimension),
+        "pooled": pooled.section(inputs.pooled),
+        "events": event_section(inputs.events),
+        "summaries": section(inputs.summaries),
+    }
+
+
+def _drawn(found: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The exhibits of a section, which has one, several, or strips beside it."""
+    yield from found.get("exhibits", ())
+    for name in ("exhibit", "strips"):
+        if name in found:
+            yield found[name]
 
 
 def _material(inputs: ReportInputs, numbers: Numbers) -> "tuple[Material, NDArray[np.bool_]]":

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from gap_assets.gap.cones import ConeProfile, ConeRow, Part, apart, change
 from gap_assets.gap.metrics.random_networks import random_cones
 from gap_assets.gap.report.cone import section
+from gap_assets.gap.report.report import write_report
+from gap_assets_tests.gap.report.test_report import Page, inputs
 
 PARTS = {  # first and last block, untrained
     ("image", "class", "frames"): (0.95, 0.55),
@@ -155,3 +157,14 @@ def test_curves_are_looked_up_by_network_and_layer():
     assert {row.encoder for row in curve} == {"coca"}
     assert len(profile.curves(Part("text", "class", "summary"))) == 3
     assert profile.text_source == "summary"
+
+
+def test_the_page_has_the_section_where_there_are_rows(tmp_path):
+    with_rows = write_report(inputs(cones=rows()), tmp_path / "with").html
+    page = Page(with_rows.read_text(encoding="utf-8"))
+    assert page.open == []
+    text = " ".join(page.text)
+    places = ["Ten numbers", "The cone effect, layer by layer", "What makes a gap"]
+    assert places == sorted(places, key=text.index)
+    without = write_report(inputs(), tmp_path / "without").html.read_text(encoding="utf-8")
+    assert "layer by layer" not in without

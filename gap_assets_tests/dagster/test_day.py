@@ -133,7 +133,7 @@ def test_a_day(server, look, tmp_path):
     page.screenshot(path=tmp_path / "filmstrip.png")
 
     # The report opens, and its picture is there without a click.
-    page = look("/assets/gap_report?view=events", "The modality gap", name="report-event")
+    page = look("/assets/gap_report?view=events", "modality gap", name="report-event")
     picture = page.locator("img[src$='preview.png']").first
     picture.wait_for(timeout=30_000)
     assert picture.evaluate("image => image.naturalWidth") > 100

@@ -34,6 +34,9 @@ class Step:
 
 
 MAIN_PAIR = ("statistics.fusion", "statistics.text_source")
+FRAMES_AND_TEXTS = (
+    *("frames", "frame_captions", "filtered_captions", "video_summaries", "reference_captions"),
+)
 RESAMPLING = ("statistics.seed", "statistics.bootstraps", "statistics.permutations")
 
 # In topological order. A root, `videos` or `reference_captions`, is hashed by its content.
@@ -60,13 +63,7 @@ STEPS: dict[str, Step] = {
         parameters=("coca",),
     ),
     "untrained_embeddings": Step(
-        upstream=(
-            "frames",
-            "frame_captions",
-            "filtered_captions",
-            "video_summaries",
-            "reference_captions",
-        ),
+        upstream=FRAMES_AND_TEXTS,
         optional=("reference_captions",),
         parameters=(
             "coca.model",
@@ -80,13 +77,7 @@ STEPS: dict[str, Step] = {
         per_video=False,
     ),
     "cone_profile": Step(
-        upstream=(
-            "frames",
-            "frame_captions",
-            "filtered_captions",
-            "video_summaries",
-            "reference_captions",
-        ),
+        upstream=FRAMES_AND_TEXTS,
         optional=("reference_captions",),
         parameters=(
             "coca",

@@ -195,10 +195,13 @@ def _look(settings: Settings) -> None:
     from gap_assets.pipeline.intake import known_videos
     from gap_assets.profiles import PROFILES
 
+    profile = PROFILES[settings.models]
+    if settings.coca is not None or profile.known_world is None:
+        return
     known = known_videos(settings)
-    files = list_videos(settings.places, known=known) if settings.coca is None else {}
+    files = list_videos(settings.places, known=known)
     new = [path for path in files if path_as_text(path) not in known]
-    if warning := first_look(new, PROFILES[settings.models]):
+    if warning := first_look(new, profile):
         print_caution(warning)
 
 

@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from gap_assets.gap.metrics.resampling import Ends
+
 LEAST_SEEDS = 3
 UNTRAINED = "untrained-"
 CLASS, PATCHES, OUTPUT = "class", "patches", "output"
@@ -104,8 +106,8 @@ def change(first: Sequence[float], last: Sequence[float]) -> Change | None:
     return "rises" if mean > 0 else "falls"
 
 
-def apart(one: ConeRow, other: ConeRow) -> Change | None:
-    """Which way a cone goes from one row to another; None where their intervals meet or lack."""
+def apart(one: Ends, other: Ends) -> Change | None:
+    """Which way a number goes from one row to another; None where their intervals meet or lack."""
     ends = (one.ci_low, one.ci_high, other.ci_low, other.ci_high)
     low, high, other_low, other_high = (math.nan if end is None else end for end in ends)
     if high < other_low:

@@ -57,6 +57,12 @@ def evenly_spaced(n: int, most: int) -> NDArray[np.intp]:
     return np.linspace(0, n - 1, min(n, most)).astype(np.intp)
 
 
+def middles(count: int, of: int) -> list[int]:
+    """Positions of `count` things among `of` in a row, each in the middle of its share; or all."""
+    count = min(count, of)
+    return [(2 * i + 1) * of // (2 * count) for i in range(count)]
+
+
 def duplicate_share(embeddings: AnyFloats) -> float:
     """Share of rows that repeat an earlier row to five decimals."""
     distinct = {row.tobytes() for row in np.round(embeddings, 5) + 0.0}

@@ -4,7 +4,7 @@ Two studies of the same videos, so that rows of a study can be compared: `grid` 
 and some captions of each video, `detail` says more or less in a text of one length.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
 from itertools import product
 
@@ -13,7 +13,7 @@ import numpy as np
 from gap_assets.gap.metrics.moments import closed_form
 from gap_assets.gap.metrics.resampling import bootstrap_weights
 from gap_assets.gap.metrics.spectra import isotropy
-from gap_assets.gap.pairs import AnyFloats, Pairs, unit_rows
+from gap_assets.gap.pairs import AnyFloats, Pairs, middles, unit_rows
 from gap_assets.gap.scorecard import Metric, summarise
 
 GRID, DETAIL = "grid", "detail"
@@ -59,8 +59,8 @@ def grid_rows(
     levels = [level for level in LEVELS if level <= most]
     for f, c in product(levels, levels):
         means = (
-            frames[:, _middles(f, most)].mean(axis=1),
-            captions[:, _middles(c, most)].mean(axis=1),
+            frames[:, middles(f, most)].mean(axis=1),
+            captions[:, middles(c, most)].mean(axis=1),
         )
         for unit in (False, True):
             video, text = (unit_rows(mean) if unit else mean.astype(np.float64) for mean in means)
@@ -96,8 +96,3 @@ def detail_rows(
         rank = isotropy(values)["effective_rank"]
         for metric in (*summarise(known, n=n, units=n), Metric(RANK, rank, None, None, n)):
             yield PooledRow(DETAIL, frames, said, UNIT, *astuple(metric))
-
-
-def _middles(count: int, of: int) -> Sequence[int]:
-    """Positions of `count` things among `of`, each in the middle of its share."""
-    return [(2 * i + 1) * of // (2 * count) for i in range(count)]

@@ -23,6 +23,7 @@ from gap_assets.gap.metrics.resampling import (
     split_half_gaps,
 )
 from gap_assets.gap.metrics.retrieval import (
+    Neighbours,
     hubness,
     middle_rank,
     mutual_share,
@@ -110,8 +111,12 @@ def scorecard(
     singles = dict(_singles(pairs, passes, scores, seed))
     singles |= {"near_copies": copies_count(clusters), "independent_videos": units}
     singles |= _kernel_means(passes)
+    neighbours = passes.nearest_of_all()
+    singles["knn_same_modality"] = neighbours.share()
     if permutations:
-        singles |= _tests(pairs, passes, permutations=permutations, seed=seed, clusters=clusters)
+        singles |= _tests(
+            pairs, neighbours, permutations=permutations, seed=seed, clusters=clusters
+        )
     return [
         *summarise(found, n=n, units=units),
         *summarise({name: np.array([value]) for name, value in singles.items()}, n=n, units=units),
@@ -160,11 +165,10 @@ def _kernel_means(passes: Comparisons) -> dict[str, float]:
 
 
 def _tests(
-    pairs: Pairs, passes: Comparisons, *, permutations: int, seed: int, clusters: Labels
+    pairs: Pairs, neighbours: Neighbours, *, permutations: int, seed: int, clusters: Labels
 ) -> dict[str, float]:
     """The gap and the neighbours against labels that are exchanged within pairs."""
     flips = sign_flip_test(pairs, permutations=permutations, seed=seed, clusters=clusters)
-    neighbours = passes.nearest_of_all()
     swaps = swap_test(neighbours, permutations=permutations, seed=seed, clusters=clusters)
     return {
         "sign_flip_null_gap": float(flips.null.mean()),
@@ -190,7 +194,6 @@ def _singles(
         halves = split_half_gaps(rows[name], repeats=SPLIT_HALVES, seed=seed)
         # Halves have N / 2 rows; two samples of N are closer to each other by this factor.
         yield f"split_half_gap_{name}", halves.mean() / math.sqrt(2)
-    yield "knn_same_modality", passes.nearest_of_all().share()
     near = passes.video.neighbours, passes.text.neighbours
     yield "mutual_knn", mutual_share(*near)
     yield "mutual_knn_chance", near[0].shape[1] / (n - 1)

@@ -13,7 +13,7 @@ import polars as pl
 
 from gap_assets.gap.metric_rows import FRAMES, NOISE
 from gap_assets.gap.metrics.cone import cone_with_interval
-from gap_assets.gap.pairs import MIN_PAIRS
+from gap_assets.gap.pairs import MIN_PAIRS, middles
 from gap_assets.parameters import GapStatistics
 from gap_assets.pipeline.embeddings import TEXTS
 from gap_assets.pipeline.untrained import (
@@ -22,7 +22,6 @@ from gap_assets.pipeline.untrained import (
     PICTURE_FLOP,
     noise_pictures,
     some_texts,
-    spread,
     stored_frames,
 )
 from gap_assets.warehouse.rows import typed_rows
@@ -101,7 +100,7 @@ def _sight(frames: Mapping[str, int], pictures: int) -> Sight:
     pictures = max(pictures, MIN_PAIRS + LEAST_NOISE)
     noise = min(max(pictures // 5, LEAST_NOISE), NOISE_PICTURES)
     ids = sorted(frames)
-    chosen = spread(min(VIDEOS, pictures - noise), len(ids))
+    chosen = middles(min(VIDEOS, pictures - noise), len(ids))
     return Sight(videos=tuple(ids[i] for i in chosen), noise=noise)
 
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from gap_assets.gap.pairs import MIN_PAIRS, AnyFloats
+from gap_assets.gap.pairs import MIN_PAIRS, AnyFloats, middles
 from gap_assets.gap.pooled import LEVELS, PooledRow, detail_rows, grid_rows
 from gap_assets.parameters import GapStatistics
-from gap_assets.pipeline.untrained import spread
 from gap_assets.warehouse.rows import by_video, typed_rows
 from gap_assets.warehouse.store import Warehouse
 
@@ -55,7 +54,7 @@ def _grid(coca: "Coca", warehouse: Warehouse, statistics: GapStatistics) -> Iter
         return
     chosen = pl.concat(
         [
-            rows[spread(level, len(rows))]
+            rows[middles(level, len(rows))]
             for video, rows in by_video(captions).items()
             if video in videos
         ]
@@ -120,7 +119,7 @@ def _texts_that_fit(
         able = sorted(video for video, of_one in captions.items() if len(of_one) >= slots)
         told = {
             video: [_text(captions[video], said, slots) for said in range(1, slots + 1)]
-            for video in (able[i] for i in spread(VIDEOS, len(able)))
+            for video in (able[i] for i in middles(VIDEOS, len(able)))
         }
         if told:
             cut = embed_texts(coca, [text for each in told.values() for text in each]).truncated
@@ -140,12 +139,12 @@ def _level(counts: Mapping[str, int]) -> tuple[int, list[str]]:
         if sum(n >= each for n in counts.values()) >= max(MIN_PAIRS, len(counts) / 2):
             level = each
     videos = sorted(video for video, n in counts.items() if n >= level)
-    return level, [videos[i] for i in spread(VIDEOS, len(videos))]
+    return level, [videos[i] for i in middles(VIDEOS, len(videos))]
 
 
 def _text(captions: Sequence[str], said: int, slots: int) -> str:
     """So many slots filled by so many of a video's captions, in turn, in the order of time."""
-    chosen = [captions[i] for i in spread(said, len(captions))]
+    chosen = [captions[i] for i in middles(said, len(captions))]
     return ". ".join(chosen[i * said // slots] for i in range(slots))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from gap_assets.gap.metric_rows import NOISE
-from gap_assets.gap.pairs import MIN_PAIRS
+from gap_assets.gap.pairs import MIN_PAIRS, middles
 from gap_assets.parameters import GapStatistics
 from gap_assets.pipeline.embeddings import TEXTS, embed_sources, embedding_column, fuse_frames
 from gap_assets.warehouse.rows import by_video
@@ -87,14 +87,8 @@ def plan_controls(frames: Mapping[str, int], statistics: GapStatistics, *, flop:
     noise = min(max(each // 10, LEAST_NOISE), NOISE_PICTURES)
     ids = sorted(frames)
     most = min(len(ids), statistics.untrained_videos, each - noise)
-    chosen = {ids[i]: frames[ids[i]] for i in spread(most, len(ids))}
+    chosen = {ids[i]: frames[ids[i]] for i in middles(most, len(ids))}
     return Controls(networks=networks, noise=noise, frames=_leveled(chosen, each - noise))
-
-
-def spread(count: int, of: int) -> list[int]:
-    """Positions of `count` things among `of` in a row, each in the middle of its share; or all."""
-    count = min(count, of)
-    return [(2 * i + 1) * of // (2 * count) for i in range(count)]
 
 
 def _leveled(frames: Mapping[str, int], room: int) -> dict[str, int]:
@@ -243,7 +237,7 @@ def _some(rows: pl.DataFrame, counts: Mapping[str, int]) -> pl.DataFrame:
             chosen.append(of_video)
             continue
         shown_until = of_video["repeats"].cast(pl.Int64).to_numpy().cumsum()
-        moments = spread(counts[video], int(shown_until[-1]))
+        moments = middles(counts[video], int(shown_until[-1]))
         at, times = np.unique(
             np.searchsorted(shown_until, moments, side="right"), return_counts=True
         )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gap_assets.coca import engine
 from gap_assets.coca.cost import encoding_flop
 from gap_assets.coca.model import load_coca
+from gap_assets.gap.pairs import middles
 from gap_assets.parameters import GapStatistics
 from gap_assets.pipeline import untrained
 from gap_assets.pipeline.untrained import (
@@ -23,7 +24,6 @@ from gap_assets.pipeline.untrained import (
     count_frames,
     embed_controls,
     plan_controls,
-    spread,
 )
 from gap_assets.profiles import PROFILES
 from gap_assets.warehouse.store import Warehouse
@@ -82,7 +82,7 @@ def test_no_networks_or_no_frames_are_nothing(frames):
 
 @given(st.integers(1, 50), st.integers(1, 50))
 def test_things_are_spread_over_the_row(count, of):
-    positions = spread(count, of)
+    positions = middles(count, of)
     assert len(positions) == len(set(positions)) == min(count, of)
     assert sorted(positions) == positions
     ends = [-1, *positions, of]

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from gap_assets.gap.events.data import Events
 from gap_assets.gap.metrics.pairwise import BLOCK_CELLS
-from gap_assets.gap.metrics.retrieval import TIE
+from gap_assets.gap.metrics.retrieval import closer_and_tied
 from gap_assets.gap.pairs import FloatArray
 
 
@@ -29,6 +29,6 @@ def closer_videos(events: Events, chosen: NDArray[np.intp]) -> FloatArray:
         cosines = sentences @ gallery
         cosines[np.arange(len(rows)), own_place[block]] = -np.inf
         own = np.vecdot(sentences, events.inside[rows])[:, None]
-        above = (cosines > own + TIE).sum(axis=1) + (cosines >= own - TIE).sum(axis=1)
-        closer[block] = above / 2
+        above, tied = closer_and_tied(cosines, own)
+        closer[block] = above + tied / 2
     return closer

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from gap_assets.gap.metrics.moments import u_statistics
 from gap_assets.gap.metrics.resampling import bootstrap_weights, interval
 from gap_assets.gap.pairs import MIN_PAIRS, AnyFloats, FloatArray, unit_rows
 
@@ -25,11 +26,7 @@ def cones(rows: FloatArray, *, weights: FloatArray) -> FloatArray:
     Returns:
         (B,); NaN where one item holds all weight.
     """
-    sums = weights @ rows
-    own = (weights**2).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = ((sums**2).sum(axis=1) - own) / (weights.sum(axis=1) ** 2 - own)
-    return np.asarray(found)
+    return u_statistics(rows, rows, weights=weights).cone_video
 
 
 def cone_with_interval(

@@ -6,7 +6,8 @@ text. Resampled as if they were independent, such videos make every interval too
 
 import numpy as np
 
-from gap_assets.gap.pairs import FloatArray, Labels, Pairs
+from gap_assets.gap.metrics.moments import u_statistics
+from gap_assets.gap.pairs import Labels, Pairs
 
 NEAR = 0.1  # of the mean squared distance of two rows of the modality
 BLOCK_CELLS = 1 << 22  # cosines per block: 16 MiB of float32
@@ -20,7 +21,9 @@ def near_copies(pairs: Pairs) -> Labels:
     yet takes its near-copies with it, so that no chain of small steps joins what is far apart.
     """
     video, text = pairs.video.astype(np.float32), pairs.text.astype(np.float32)
-    bounds = [1 - NEAR * (1 - _mean_cosine(rows)) for rows in (pairs.video, pairs.text)]
+    once = np.ones((1, len(pairs)))
+    found = u_statistics(pairs.video, pairs.text, weights=once)
+    bounds = [1 - NEAR * (1 - float(cone[0])) for cone in (found.cone_video, found.cone_text)]
     n, block = len(pairs), max(1, BLOCK_CELLS // len(pairs))
     clusters = np.full(n, -1, dtype=np.intp)
     count = 0
@@ -41,10 +44,3 @@ def copies_count(clusters: Labels) -> int:
     """How many videos share their cluster with another one."""
     sizes = np.bincount(clusters)
     return int(sizes[sizes > 1].sum())
-
-
-def _mean_cosine(rows: FloatArray) -> float:
-    """Of two different unit rows (N, D)."""
-    n = len(rows)
-    total = rows.sum(axis=0)
-    return float((total @ total - n) / (n * (n - 1)))

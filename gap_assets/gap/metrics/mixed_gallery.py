@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from gap_assets.gap.metrics.retrieval import TIE
+from gap_assets.gap.metrics.retrieval import TIE, closer_and_tied, middle_rank
 from gap_assets.gap.metrics.separability import MIN_PAIRS_FOR_HALVES, halves
 from gap_assets.gap.pairs import FloatArray
 
@@ -59,6 +59,5 @@ def _ndcg(embeddings: FloatArray, as_video: NDArray[np.bool_]) -> float:
     cosines = queries @ np.where(as_video[:, None], video, text).T
     own = cosines.diagonal()[:, None].copy()
     np.fill_diagonal(cosines, -np.inf)
-    closer = (cosines > own + TIE).sum(axis=1)
-    ranks = 1 + closer + ((cosines >= own - TIE).sum(axis=1) - closer) / 2
+    ranks = middle_rank(*closer_and_tied(cosines, own))
     return float(np.where(ranks <= DEPTH, 1 / np.log2(1 + ranks), 0).mean())

@@ -42,7 +42,7 @@ def closed_form(
     per_video = np.stack([dots, squared, np.sqrt(squared), np.ones_like(dots)], axis=1)
     found = u_statistics(video, text, weights=weights, clusters=clusters)
     if clusters is not None:
-        per_video = _sums(per_video, clusters, count=weights.shape[1])
+        per_video = cluster_sums(per_video, clusters, count=weights.shape[1])
     totals = weights @ per_video
     paired, squared_distance, distance = (totals[:, :3] / totals[:, 3:]).T
     debiased = np.maximum(found.squared_gap, 0)
@@ -85,7 +85,7 @@ def u_statistics(
     sizes = np.ones((len(video), 1))
     if clusters is not None:
         video, text, sizes = (
-            _sums(rows, clusters, count=weights.shape[1]) for rows in (video, text, sizes)
+            cluster_sums(rows, clusters, count=weights.shape[1]) for rows in (video, text, sizes)
         )
     norms_x, norms_y, dots = _dot(video, video), _dot(text, text), _dot(video, text)
     apart = norms_x + norms_y - 2 * dots
@@ -110,7 +110,7 @@ def u_statistics(
     )
 
 
-def _sums(rows: FloatArray, clusters: Labels, *, count: int) -> FloatArray:
+def cluster_sums(rows: FloatArray, clusters: Labels, *, count: int) -> FloatArray:
     """Sums (C, K) of the rows (N, K) of each cluster."""
     sums = np.zeros((count, rows.shape[1]))
     np.add.at(sums, clusters, rows)

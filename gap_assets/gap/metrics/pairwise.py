@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from gap_assets.gap.metrics.retrieval import TIE, Neighbours, middle_rank
+from gap_assets.gap.metrics.retrieval import TIE, Neighbours, closer_and_tied, middle_rank
 from gap_assets.gap.pairs import FloatArray, Pairs, evenly_spaced
 
 BLOCK_CELLS = 1 << 22  # cosines per block: 16 MiB of float32 and some 60 MiB of intermediates
@@ -162,8 +162,7 @@ def _compare(
             kernel = np.exp((cosines - 1) * (2 * width))
             kernels[index, rows] = kernel.sum(axis=1, dtype=np.float64) / (n - 1)
         partner = paired[rows, None].astype(np.float32)
-        closer[rows] = (cosines > partner + TIE).sum(axis=1)
-        tied[rows] = (cosines >= partner - TIE).sum(axis=1) - closer[rows]
+        closer[rows], tied[rows] = closer_and_tied(cosines, partner)
 
         if gallery is not queries:
             cosines[diagonal] = own

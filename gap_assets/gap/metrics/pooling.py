@@ -57,11 +57,10 @@ def pooling(
         (given.video, given.caption),
         (given.video, given.text),
     ]
-    gaps = [
-        u_statistics(video, text, weights=weights, clusters=clusters).squared_gap
-        for video, text in stages
+    found = [
+        u_statistics(video, text, weights=weights, clusters=clusters) for video, text in stages
     ]
-    between = u_statistics(given.frames, given.captions, weights=weights, clusters=clusters)
+    gaps, between = [stage.squared_gap for stage in found], found[0]
     units = np.arange(len(given.counts)) if clusters is None else clusters
     per_video = weights[:, units]
     return {

@@ -6,10 +6,11 @@ rows per unit, and seeded.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from gap_assets.gap.metrics.moments import cluster_sums
 from gap_assets.gap.pairs import FloatArray, Labels, Pairs
 
 STEP = 128  # random rows per matrix product; bounds memory at STEP * N * 8 bytes
@@ -22,6 +23,18 @@ def bootstrap_weights(n: int, *, bootstraps: int, seed: int) -> FloatArray:
     """(1 + bootstraps, n): a row of ones for the value itself, then multinomial counts."""
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=bootstraps)
     return np.concatenate([np.ones((1, n)), counts])
+
+
+class Ends(Protocol):
+    """What has the ends of an interval, or None for them."""
+
+    @property
+    def ci_low(self) -> float | None:
+        """The lower end."""
+
+    @property
+    def ci_high(self) -> float | None:
+        """The upper end."""
 
 
 def interval(
@@ -72,9 +85,7 @@ def sign_flip_test(
     """
     differences, n = pairs.video - pairs.text, len(pairs)
     if clusters is not None:
-        sums = np.zeros((int(clusters.max()) + 1, differences.shape[1]))
-        np.add.at(sums, clusters, differences)
-        differences = sums
+        differences = cluster_sums(differences, clusters, count=int(clusters.max()) + 1)
     gap = float(np.linalg.norm(differences.sum(axis=0))) / n
     units = len(differences)
     if units <= EXACT_UNITS:

@@ -24,6 +24,17 @@ TIE = 1e-6  # cosines closer than float32 can tell apart
 Counts = NDArray[np.int64]
 
 
+def closer_and_tied(
+    cosines: NDArray[np.float32], own: NDArray[np.float32]
+) -> tuple[Counts, Counts]:
+    """How many of each query's cosines (N, M) are above that of its partner (N, 1), and as large.
+
+    Those that do not compete, such as the partner's own, are -inf.
+    """
+    closer = (cosines > own + TIE).sum(axis=1)
+    return closer, (cosines >= own - TIE).sum(axis=1) - closer
+
+
 def middle_rank(closer: Counts, tied: Counts) -> FloatArray:
     """(N,) rank of the partner, ties counted half."""
     return np.asarray(closer + tied / 2 + 1)
@@ -57,10 +68,15 @@ class Neighbours:
         """
         return float(self.same.mean())
 
-    def swapped_share(self) -> float:
-        """The share to expect if labels were swapped within pairs: the own pair's never agree."""
-        own = np.arange(self.pairs.shape[1])[None, :, None]
-        return float((1 - (self.pairs == own).mean()) / 2)
+    def swapped_share(self, clusters: Labels | None = None) -> float:
+        """The share to expect if labels were swapped within pairs, those of near-copies together.
+
+        Neighbours of the own unit agree as they do: those of the own pair never. Others agree half
+        of the time.
+        """
+        units = np.arange(self.pairs.shape[1]) if clusters is None else clusters
+        own = units[self.pairs] == units[None, :, None]
+        return float(np.where(own, self.same, 0.5).mean())
 
 
 def mutual_share(video: NDArray[np.intp], text: NDArray[np.intp]) -> float:
@@ -104,8 +120,9 @@ def swap_test(
     rng = np.random.default_rng(seed)
     signs = all_flips(count) if exact else random_flips(rng, permutations, count)
     null = 0.5 + np.einsum("bu,bu->b", signs, (form @ signs.T).T) / (4 * n * k)
-    mean = 0.5 + float(form.diagonal().sum()) / (4 * n * k)
-    return SwapTest(mean, null, exceeding_share(null, found.share(), exact=exact))
+    return SwapTest(
+        found.swapped_share(clusters), null, exceeding_share(null, found.share(), exact=exact)
+    )
 
 
 def hubness(occurrences: NDArray[np.int64]) -> dict[str, float]:
@@ -143,6 +160,5 @@ def recall_in_galleries(queries: FloatArray, gallery: FloatArray, *, seed: int) 
         cosines = queries[chosen].astype(np.float32) @ gallery[chosen].astype(np.float32).T
         own = cosines.diagonal().copy()[:, None]
         np.fill_diagonal(cosines, -np.inf)
-        closer = (cosines > own + TIE).sum(axis=1)
-        hits.append(recall_at(1, closer, (cosines >= own - TIE).sum(axis=1) - closer).mean())
+        hits.append(recall_at(1, *closer_and_tied(cosines, own)).mean())
     return float(np.mean(hits))

@@ -7,22 +7,15 @@ from typing import Protocol
 import numpy as np
 
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow
+from gap_assets.gap.metrics.resampling import Ends
 
 
-class Bounded(Protocol):
+class Bounded(Ends, Protocol):
     """A value and the ends of its interval, if it has one."""
 
     @property
     def value(self) -> float:
         """The value."""
-
-    @property
-    def ci_low(self) -> float | None:
-        """The lower end."""
-
-    @property
-    def ci_high(self) -> float | None:
-        """The upper end."""
 
 
 class Numbers:

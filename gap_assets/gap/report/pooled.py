@@ -6,6 +6,7 @@ A direction is said only where two intervals do not meet.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gap_assets.gap.cones import apart
 from gap_assets.gap.pooled import DETAIL, GRID, RANK, PooledRow
 from gap_assets.gap.report.numbers import number, with_interval
 
@@ -48,12 +49,10 @@ def at(
 
 def change(first: PooledRow, last: PooledRow) -> str:
     """How the one compares with the other, as far as their intervals tell."""
+    if way := apart(first, last):
+        return {"rises": "larger", "falls": "smaller"}[way]
     if None in (first.ci_low, first.ci_high, last.ci_low, last.ci_high):
         return "no interval tells whether it changes"
-    if first.ci_high < last.ci_low:  # type: ignore[operator]
-        return "larger"
-    if last.ci_high < first.ci_low:  # type: ignore[operator]
-        return "smaller"
     return "no certain change, for the intervals meet"
 
 

@@ -16,7 +16,13 @@ from gap_assets.gap.report.verdict import gap_outcome
 def readings(numbers: Numbers) -> list[str]:
     """What the rest of the page says, a sentence or two each."""
     topics = (
-        *(_copies, _identity, _sample_size, _before_training, _style, _after_centring, _retrieval),
+        _copies,
+        _identity,
+        _sample_size,
+        _before_training,
+        _style,
+        _after_centring,
+        _retrieval,
     )
     return [sentence for topic in topics for sentence in topic(numbers)]
 
@@ -97,14 +103,14 @@ def _after_centring(numbers: Numbers) -> Iterator[str]:
     after = [numbers.value(f"{name}_after_centring_1") for name in names]
     chance = numbers.value("knn_swapped_after_centring_1")
     if not math.isnan(sum(before) + sum(after)):
-        recall = [f"{share:.0%}" for share in (before[1], after[1])]
-        moved = f"stays at {recall[0]}" if recall[0] == recall[1] else f"goes {' to '.join(recall)}"
+        was, now = (f"{share:.0%}" for share in (before[1], after[1]))
+        moved = f"stays at {was}" if was == now else f"goes from {was} to {now}"
         yield (
             "Subtracting each modality's mean (held out) leaves a gap of "
             f"{number(numbers.value('centroid_gap_debiased_after_centring_1'), 2)}; "
             f"{after[0]:.0%} of nearest neighbours are of the own modality (before: "
             f"{before[0]:.0%}; with swapped labels: {chance:.0%}), and recall at 1"
-            f" {moved.replace('goes ', 'goes from ')}."
+            f" {moved}."
         )
 
 

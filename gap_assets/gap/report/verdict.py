@@ -55,7 +55,8 @@ def verdict(numbers: Numbers, *, withheld: str | None = None) -> Verdict:
     cones = {name: row for name in ("video", "text") if (row := numbers.find(f"cone_{name}"))}
     outcomes: dict[str, Outcome] = {"gap": gap_outcome(numbers)}
     outcomes |= {f"cone_{k}": outcome(r, numbers.plan.smallest_cone) for k, r in cones.items()}
-    sentences = (_on_gap(numbers, gap), *_beside(numbers), *_on_cones(numbers, cones, outcomes))
+    on_gap = _on_gap(numbers, gap, outcomes["gap"])
+    sentences = (on_gap, *_beside(numbers), *_on_cones(numbers, cones, outcomes))
     return Verdict(outcomes=outcomes, sentences=sentences)
 
 
@@ -79,9 +80,9 @@ def _beyond_flips(numbers: Numbers) -> bool:
     return not numbers.value("sign_flip_p_value") > LEVEL
 
 
-def _on_gap(numbers: Numbers, gap: MetricRow) -> str:
+def _on_gap(numbers: Numbers, gap: MetricRow, found: Outcome) -> str:
     smallest, shown = f"{numbers.plan.smallest_gap:g}", with_interval(gap)
-    match gap_outcome(numbers):
+    match found:
         case "present":
             return (
                 f"The modality gap exists here: {shown}, all of it above {smallest}, the smallest"

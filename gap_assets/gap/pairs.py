@@ -149,5 +149,5 @@ def _remarks(name: str, rows: FloatArray) -> Iterator[str]:
     elif (share := duplicate_share(rows)) > 0:
         yield (
             f"{share:.1%} of the {name} embeddings repeat another one: this raises the {name} "
-            "cone, and retrieval counts ties as half a rank."
+            "cone, and ties in retrieval are broken at random."
         )

@@ -20,17 +20,6 @@ def halves(n: int, *, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.sort(order[: n // 2]), np.sort(order[n // 2 :])
 
 
-def gap_axis_projections(pairs: Pairs, *, seed: int) -> FloatArray:
-    """(2, N) video and text coordinates along the unit gap vector of the other half."""
-    along = np.empty((2, len(pairs)))
-    first, second = halves(len(pairs), seed=seed)
-    for fit, judge in ((first, second), (second, first)):
-        gap = (pairs.video[fit] - pairs.text[fit]).mean(axis=0)
-        axis = gap / max(float(np.linalg.norm(gap)), 1e-12)
-        along[:, judge] = pairs.video[judge] @ axis, pairs.text[judge] @ axis
-    return along
-
-
 def d_prime(pairs: Pairs, *, weights: FloatArray, seed: int) -> FloatArray:
     """Standardised mean difference (B,) along the gap of the other half, per row of weights (B, N).
 

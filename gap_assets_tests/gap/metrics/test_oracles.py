@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from gap_assets.gap import scorecard
 from gap_assets.gap.metrics.pairwise import median_squared_distance
-from gap_assets.gap.metrics.separability import d_prime, gap_axis_projections, halves
+from gap_assets.gap.metrics.separability import d_prime, halves
 from gap_assets.gap.metrics.spectra import isotropy
 from gap_assets_tests.gap.conftest import simulated
 
@@ -136,6 +136,17 @@ def test_frechet_cka_and_overlap(data):
     assert found["subspace_overlap"] == pytest.approx(np.sum((bases[0] @ bases[1].T) ** 2) / q)
     residual = PCA().fit(x - y).explained_variance_
     assert found["residual_anisotropy"] == pytest.approx(residual[0] / residual.mean())
+
+
+def gap_axis_projections(pairs, *, seed):
+    """(2, N) video and text coordinates along the unit gap vector of the other half."""
+    along = np.empty((2, len(pairs)))
+    first, second = halves(len(pairs), seed=seed)
+    for fit, judge in ((first, second), (second, first)):
+        gap = (pairs.video[fit] - pairs.text[fit]).mean(axis=0)
+        axis = gap / max(float(np.linalg.norm(gap)), 1e-12)
+        along[:, judge] = pairs.video[judge] @ axis, pairs.text[judge] @ axis
+    return along
 
 
 def test_d_prime_is_the_standardised_difference(data):

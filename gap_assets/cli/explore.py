@@ -1,0 +1,34 @@
+"""The command that opens the viewer."""
+
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from gap_assets.cli.app import app
+from gap_assets.cli.console import console
+from gap_assets.cli.data import existing
+from gap_assets.cli.errors import one_sentence
+from gap_assets.cli.options import Data
+
+
+@app.command()
+def explore(
+    data: Data,
+    show: Annotated[bool, typer.Option("--open/--no-open", help="Open it in a browser.")] = True,  # noqa: FBT002
+    port: Annotated[int, typer.Option(help="A port of this machine; 0 finds a free one.")] = 0,
+) -> None:
+    """Look at the pairs: both clouds, every video with its captions, search by a sentence."""
+    from gap_assets.viewer.server import ViewerServer
+
+    with one_sentence():
+        server = ViewerServer(existing(data), port=port)
+    with server:
+        console.print(server.url, markup=False, highlight=False, soft_wrap=True)
+        console.print("Only this machine can open it. Stop with Ctrl+C.")
+        if show:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            console.print("Stopped.")

@@ -40,8 +40,9 @@ def mean(frames: Embeddings, repeats: Repeats) -> Embeddings:
 
 
 def medoid(frames: Embeddings, repeats: Repeats) -> Embeddings:
-    """The frame closest to all others by mean cosine; of equals, to five decimals, the first."""
-    return np.asarray(frames[np.argmax((frames @ weighted_mean(frames, repeats)).round(5))])
+    """The frame closest to all others by mean cosine; of those within 1e-5 of it, the first."""
+    cosines = frames @ weighted_mean(frames, repeats)
+    return np.asarray(frames[np.argmax(cosines >= cosines.max() - 1e-5)])
 
 
 def maximum(frames: Embeddings, _: Repeats) -> Embeddings:

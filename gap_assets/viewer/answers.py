@@ -21,7 +21,7 @@ from gap_assets.viewer.pairs_shown import (
 )
 from gap_assets.viewer.ranking import rank_by
 from gap_assets.viewer.search import embed_sentence
-from gap_assets.viewer.strips import read_strip
+from gap_assets.viewer.strips import read_strips
 from gap_assets.warehouse.store import Warehouse
 
 PATIENCE_S = 20.0  # for a run that is writing
@@ -136,8 +136,8 @@ class Answers:
         shown = self._of(version)
         video_id = self._id(shown, index)
         details = read_details(self._warehouse, shown, [index], most_frames=MOST_FRAMES)[index]
-        indices = details.pop("frame_indices")
-        strip = read_strip(self._warehouse, video_id, indices, height=STRIP_HEIGHT)
+        chosen = {video_id: details.pop("frame_indices")}
+        strip = read_strips(self._warehouse, chosen, height=STRIP_HEIGHT).get(video_id)
         if strip is None:
             return details, None
         return details | {"cell": [strip.width, strip.height]}, strip.jpeg

@@ -18,7 +18,8 @@ VIDEOS = """
 FRAMES = """
     SELECT f.video_id, f.frame_index, f.timestamp_s, coalesce(f.repeats, 1) AS repeats, c.caption,
         k.rank IS NOT NULL AS kept, k.cluster_size,
-        list_inner_product(e.embedding::FLOAT[], t.embedding::FLOAT[]) AS cosine
+        CASE WHEN e.embedding IS NOT NULL AND t.embedding IS NOT NULL
+            THEN list_inner_product(e.embedding::FLOAT[], t.embedding::FLOAT[]) END AS cosine
     FROM (SELECT video_id, frame_index, timestamp_s, repeats FROM frames
         WHERE video_id IN (FROM given)) f
     LEFT JOIN frame_captions c USING (video_id, frame_index)

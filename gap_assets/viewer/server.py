@@ -8,6 +8,7 @@ import json
 import mimetypes
 import re
 import secrets
+import traceback
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +37,8 @@ HEADERS = {
 OF_VERSION = re.compile(r"data/(?P<version>\w+)/(?P<rest>.+)")
 OF_VIDEO = re.compile(r"(?P<what>videos|strips|files)/(?P<index>\d{1,9})(?:\.json|\.jpg)?")
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+BROKEN = "Something went wrong; the console that runs `gap explore` says what."
 
 STATUS = {
     NotThereError: HTTPStatus.NOT_FOUND,
@@ -74,14 +77,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answers with a body."""
-        self._answer()
+        self._answer_if_heard()
 
     def do_HEAD(self) -> None:
         """Answers without the body."""
-        self._answer()
+        self._answer_if_heard()
 
     def log_message(self, *_: object) -> None:
         """Nothing: the console shows the address only."""
+
+    def _answer_if_heard(self) -> None:
+        try:
+            self._answer()
+        except ConnectionError:
+            # A browser drops what it no longer needs: a player that jumps, a page that is left.
+            self.close_connection = True
 
     def _answer(self) -> None:
         try:
@@ -90,10 +100,11 @@ class _Handler(BaseHTTPRequestHandler):
             status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
             self._refuse(status, str(error))
         except Exception as error:
-            # What a model's loading says, for instance; the page shows it.
-            if not type(error).__module__.startswith("gap_assets."):
-                raise
-            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+            if type(error).__module__.startswith("gap_assets."):  # A model that is not there.
+                self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+            else:
+                traceback.print_exc()
+                self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, BROKEN)
         else:
             if isinstance(found, Path):
                 self._send_file(found)
@@ -176,11 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
         with path.open("rb") as file:
             self._head(status, kind, length=end - start, start=start if asked else None, whole=size)
             if self.command != "HEAD":
-                try:
-                    for piece in _pieces(file, start, end):
-                        self.wfile.write(piece)
-                except (BrokenPipeError, ConnectionResetError):
-                    self.close_connection = True  # A player that jumps drops what it asked for.
+                for piece in _pieces(file, start, end):
+                    self.wfile.write(piece)
 
     def _head(
         self,

@@ -18,7 +18,7 @@ from gap_assets.viewer.pairs_shown import (
     read_pairs_shown,
     texts_json,
 )
-from gap_assets.viewer.strips import Strip, read_strip
+from gap_assets.viewer.strips import Strip, read_strips
 from gap_assets.warehouse.store import Warehouse
 
 SIZES = ((16, 96), (12, 96), (8, 96), (6, 80), (4, 72), (2, 64), (1, 64), (1, 48))
@@ -106,11 +106,10 @@ def pairs_with_strips(
     for start in range(0, len(indices), BATCH):
         part = indices[start : start + BATCH]
         found = read_details(warehouse, shown, part, most_frames=most_frames)
+        chosen = {shown.video_ids[index]: found[index].pop("frame_indices") for index in part}
+        strips = read_strips(warehouse, chosen, height=height)
         for index in part:
-            details = found[index]
-            chosen = details.pop("frame_indices")
-            strip = read_strip(warehouse, shown.video_ids[index], chosen, height=height)
-            yield index, details, strip
+            yield index, found[index], strips.get(shown.video_ids[index])
 
 
 def size_that_fits(warehouse: Warehouse, shown: PairsShown, allowed: int) -> tuple[int, int]:

@@ -47,26 +47,34 @@ def frames_shown(kept: Sequence[bool], *, most: int) -> list[int]:
     return sorted(int(position) for position in chosen)
 
 
-def read_strip(
-    warehouse: Warehouse, video_id: str, frame_indices: Sequence[int], *, height: int
-) -> Strip | None:
-    """The pictures of some frames of a video; None if they are not there (any more).
+def read_strips(
+    warehouse: Warehouse, frame_indices: Mapping[str, Sequence[int]], *, height: int
+) -> dict[str, Strip]:
+    """The pictures of some frames of some videos.
 
     Args:
         warehouse: Holds them.
-        video_id: The video.
-        frame_indices: Which frames, in the order of the strip.
-        height: Of each picture, in pixels; the first one decides the width.
+        frame_indices: Of each video which frames, in the order of its strip.
+        height: Of each picture, in pixels; the first one of a video decides the width.
+
+    Returns:
+        Video to strip; a video of which a picture is not there (any more) has none.
     """
+    wanted = [(video, index) for video, indices in frame_indices.items() for index in indices]
     rows = warehouse.tuples(
-        "SELECT frame_index, image FROM frames WHERE video_id = ?"
-        " AND frame_index IN (SELECT unnest(?::INTEGER[]))",
-        video_id,
-        list(frame_indices),
+        "SELECT video_id, frame_index, image FROM frames JOIN"
+        " (SELECT unnest(?::VARCHAR[]) AS video_id, unnest(?::INTEGER[]) AS frame_index)"
+        " USING (video_id, frame_index)",
+        [video for video, _ in wanted],
+        [index for _, index in wanted],
     )
-    images: Mapping[int, bytes] = dict(rows)
-    found = [images[index] for index in frame_indices if index in images]
-    return compose(found, height=height) if len(found) == len(frame_indices) and found else None
+    images = {(video, index): image for video, index, image in rows}
+    strips = {}
+    for video, indices in frame_indices.items():
+        found = [images[video, index] for index in indices if images.get((video, index))]
+        if found and len(found) == len(indices):
+            strips[video] = compose(found, height=height)
+    return strips
 
 
 def compose(images: Sequence[bytes], *, height: int) -> Strip:

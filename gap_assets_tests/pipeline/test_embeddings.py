@@ -3,7 +3,7 @@ import io
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, JpegImagePlugin
@@ -34,6 +34,7 @@ def test_the_medoid_is_the_frame_most_like_the_others():
     )
 
 
+@example(82841)  # Their mean cosines lie on both sides of where five decimals are rounded.
 @given(st.integers(0, 2**32 - 1))
 def test_of_two_frames_the_first_is_the_medoid(seed):
     frames = np.random.default_rng(seed).normal(size=(2, 16))

@@ -1,0 +1,1 @@
+"""Tests of the viewer; those that need Chromium are marked `browser`."""

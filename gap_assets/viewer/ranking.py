@@ -16,7 +16,7 @@ from gap_assets.viewer.pairs_shown import PairsShown, Vectors
 
 NEIGHBOURS = 6
 HITS = 50
-FIRST = 20  # of which the page counts the texts
+FIRST = 20  # of which the page counts the texts; as many as there are videos if these are fewer
 
 Item = tuple[int, float]
 """A pair by its index, and the cosine to it."""
@@ -79,11 +79,13 @@ class Hits:
     Attributes:
         items: (index, modality, cosine), nearest first.
         ranks: Of each item its rank in the other of the two rankings, from 1.
-        texts_first: How many of the first 20 are texts.
+        first: 20, or the number of videos if that is less.
+        texts_first: How many of so many first are texts.
     """
 
     items: list[tuple[int, str, float]]
     ranks: list[int]
+    first: int
     texts_first: int
 
 
@@ -120,7 +122,8 @@ def rank_by(sentence: Vectors, shown: PairsShown, *, with_texts: bool) -> dict[s
                 for i in best
             ],
             ranks=[int(places[other][i]) + 1 for i in best],
-            texts_first=int((orders[name][:FIRST] >= n).sum()),
+            first=min(FIRST, n),
+            texts_first=int((orders[name][: min(FIRST, n)] >= n).sum()),
         )
     return found
 

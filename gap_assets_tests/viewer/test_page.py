@@ -90,7 +90,7 @@ def test_the_worst_pairs_are_found_played_and_searched(page, server, made_in_fil
     assert len(names(page, "#hits .two > div:first-child")) == 5
     page.check("#hits input[type=checkbox]")
     page.get_by_text("10 items").wait_for()
-    assert "are texts as embedded" in page.inner_text("#hits")
+    assert "Of the 5 nearest, 4 are texts as embedded" in page.inner_text("#hits")
     page.screenshot(path=tmp_path / "search.png", full_page=True)
 
 

@@ -72,7 +72,7 @@ function hitsPanel(shown, sentence, found, withTexts, { choose, again }) {
   const toggle = make("label", {}, make("input", { type: "checkbox", checked: withTexts, onchange: (event) => again(event.target.checked) }), " search texts, too");
   const moves = found.raw.ranks.slice(0, 10).filter((there) => there > 10).length;
   const told = withTexts
-    ? `Of the 20 nearest, ${found.raw.texts_first} are texts as embedded, and ${found.centred.texts_first} with the gap taken out.`
+    ? `Of the ${found.raw.first} nearest, ${found.raw.texts_first} are texts as embedded, and ${found.centred.texts_first} with the gap taken out.`
     : `${moves} of the 10 nearest videos are not among the 10 nearest once the gap is taken out.`;
   const column = (title, hits, other) =>
     make(

@@ -12,7 +12,7 @@ from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
 from gap_assets.warehouse.views import VIEWS
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "sql.md"
 
 
 def test_the_obvious_sql_for_the_gap_gives_the_number_of_gap_metrics(made):
@@ -21,7 +21,7 @@ def test_the_obvious_sql_for_the_gap_gives_the_number_of_gap_metrics(made):
         "SELECT value FROM headline_metrics WHERE metric = 'centroid_gap' AND encoder ="
         " 'embedded coca' AND video_source = 'mean' AND text_source = 'summary'"
     )["value"]
-    [in_sql] = re.findall("```sql\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    [in_sql] = re.findall("```sql\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     assert warehouse.read(in_sql).item() == pytest.approx(stored, abs=1e-6)
     vectors = warehouse.read_embeddings("SELECT embedding FROM unit_embeddings")["embedding"]
     norms = np.linalg.norm(np.array(vectors.to_list()), axis=1)

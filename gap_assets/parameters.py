@@ -36,7 +36,7 @@ def check_prompt(prompt: str) -> str:
 class Documented(BaseModel):
     """Values whose fields are described by the docstrings below them, for the launchpad too."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 
 
 class Choice(Documented):

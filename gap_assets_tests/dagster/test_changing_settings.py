@@ -4,7 +4,7 @@ The service test launches the job in a real UI.
 """
 
 import os
-import tomllib
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,36 +13,39 @@ from typer.testing import CliRunner
 
 from gap_assets.cli import app
 from gap_assets.dagster.build import build_definitions
-from gap_assets.dagster.resources import CHOSEN
+from gap_assets.dagster.changing_settings import settings_job
 from gap_assets.dagster.runs import QUIET, open_instance
 from gap_assets.pipeline.status import current_status
-from gap_assets.settings import GROUPS, Settings, in_force, remember
+from gap_assets.profiles import canonical_weights
+from gap_assets.settings import (
+    GROUPS,
+    SETTING_OF,
+    Settings,
+    default_parameters,
+    forget,
+    in_force,
+    remember,
+)
 from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.dagster.test_launchpad import CHOSEN as HUB
 from gap_assets_tests.dagster.test_launchpad import another, in_a_run
 from gap_assets_tests.dagster.test_service import Server, make_everything
 
-PARAMETERS = [f"{key}.{name}" for key, group in GROUPS.items() for name in group.model_fields]
+PARAMETERS = {
+    f"{key}.{field}": (key, field) for key, group in GROUPS.items() for field in group.model_fields
+}
 # What a folder remembers of the old choice goes with it.
 ALSO = {"coca.model": {"coca.weights", "captioning.weights"}}
-# What the folder below sets; unset, the profile's or the field's default holds.
-SET_BY_HUB = {
-    "coca.model",
-    "coca.weights",
-    "captioning.weights",
-    "summarizer.model",
-    "summarizer.prompt",
-}
+# What the folder below sets: unset, the profile's or the field's default holds.
+SET_BY_HUB = {*SETTING_OF, "sampling.sampling"}
 
 
-def change(settings: Settings, config: dict[str, Any]) -> dg.ExecuteInProcessResult:
-    job = build_definitions(settings).resolve_job_def("change_settings")
-    with dg.DagsterInstance.ephemeral() as instance:
-        return job.execute_in_process(
-            QUIET | {"ops": {"settings": {"config": config}}},
-            instance=instance,
-            raise_on_error=False,
-        )
+def change(
+    folder: Settings, config: dict[str, Any], *, job: dg.JobDefinition | None = None
+) -> dg.ExecuteInProcessResult:
+    return (job or settings_job(folder)).execute_in_process(
+        QUIET | {"ops": {"settings": {"config": config}}}, raise_on_error=False
+    )
 
 
 def reason(result: dg.ExecuteInProcessResult) -> str:
@@ -50,10 +53,26 @@ def reason(result: dg.ExecuteInProcessResult) -> str:
     return failure.step_failure_data.user_failure_data.description
 
 
-def differing(one: dict[str, dict], other: dict[str, dict]) -> set[str]:
+def chosen(data: Path) -> dict[str, Any]:
+    """What every run of a folder starts with, by parameter."""
+    choices = default_parameters(Settings(data=data))
+    return {name: getattr(choices[key], field) for name, (key, field) in PARAMETERS.items()}
+
+
+def others(data: Path) -> dict[str, Any]:
+    """For each parameter, another value than the folder's, as the launchpad has it."""
+    now = chosen(data)
     return {
-        f"{key}.{name}" for key in GROUPS for name in one[key] if one[key][name] != other[key][name]
+        name: another(name, GROUPS[key].model_fields[field].annotation, now[name])
+        for name, (key, field) in PARAMETERS.items()
     }
+
+
+def as_in_file(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    [(kind, fields)] = value.items()
+    return {"kind": kind, **fields}
 
 
 @pytest.fixture
@@ -62,30 +81,40 @@ def folder(tmp_path) -> Settings:
 
 
 @pytest.mark.parametrize("by", ["file", "job"])
-@pytest.mark.parametrize("parameter", PARAMETERS)
-def test_one_parameter_alone_and_back(folder, parameter, by):
-    key, name = parameter.split(".")
-    before = in_a_run(folder, {})
-    value = another(parameter, CHOSEN[key].model_fields[name].annotation, before[key][name])
-    if by == "job":
-        assert change(folder, {key: {name: value}}).success
-    else:
-        if isinstance(value, dict):
-            [(kind, fields)] = value.items()
-            value = {"kind": kind, **fields}
-        remember(folder.data, **{parameter: value})
-    after = in_a_run(Settings(data=folder.data), {})
-    assert differing(before, after) == {parameter} | ALSO.get(parameter, set())
+@pytest.mark.parametrize("group", GROUPS)
+def test_one_parameter_alone_and_back(folder, group, by):
+    before, toml, job = chosen(folder.data), folder.data / "gap.toml", settings_job(folder)
+    written = toml.read_text()
+    for name, value in others(folder.data).items():
+        key, field = PARAMETERS[name]
+        if key != group:
+            continue
+        if by == "job":
+            assert change(folder, {key: {field: value}}, job=job).success
+        else:
+            remember(folder.data, **{name: as_in_file(value)})
+        after = chosen(folder.data)
+        changed = {each for each in after if after[each] != before[each]}
+        assert changed == {name} | ALSO.get(name, set())
+        forget(folder.data, name)
+        if name not in SET_BY_HUB:
+            assert chosen(folder.data) == before
+        toml.write_text(written)
 
-    assert change(folder, {"unset": [parameter]}).success
-    back = in_a_run(Settings(data=folder.data), {})
-    left = differing(before, back)
-    if parameter == "sampling.sampling":
-        assert back["sampling"]["sampling"]["rate"] == 1.0
-    elif parameter not in SET_BY_HUB:
-        assert left == set()
-    else:
-        assert parameter not in tomllib.loads((folder.data / "gap.toml").read_text())
+
+def test_all_parameters_at_once_reach_a_run_and_are_unset_together(folder):
+    given = others(folder.data)
+    config: dict[str, dict[str, Any]] = {key: {} for key in GROUPS}
+    for name, (key, field) in PARAMETERS.items():
+        config[key][field] = given[name]
+    assert change(folder, config).success
+    found = in_a_run(Settings(data=folder.data), {})
+    for name, (key, field) in PARAMETERS.items():
+        same_spelling = canonical_weights if "weights" in name else lambda value: value
+        assert found[key][field] == same_spelling(as_in_file(given[name])), name
+    assert change(folder, {"unset": list(PARAMETERS)}).success
+    assert (folder.data / "gap.toml").read_text() == 'models = "hub"\n'
+    assert chosen(folder.data) == chosen(remember(folder.data / "new", models="hub").data)
 
 
 @pytest.mark.parametrize(
@@ -143,27 +172,32 @@ def test_a_variable_that_wins_over_the_file_is_told(folder, monkeypatch):
     assert in_force(Settings())["caption_filter.chance"] == 0.3
 
 
-def run(settings: Settings, job: str, resources: dict[str, Any]) -> list[str]:
-    """Runs a job on all videos and gives its log."""
+def filter_captions(settings: Settings, resources: dict[str, Any]) -> list[str]:
+    """Filters the captions of all videos and gives the run's log."""
     with open_instance(settings) as instance:
         keys = instance.get_dynamic_partitions("videos")
         edges = {"start": keys[0], "end": keys[-1]}
         tags = {f"dagster/asset_partition_range_{edge}": key for edge, key in edges.items()}
         result = (
             build_definitions(settings)
-            .resolve_job_def(job)
-            .execute_in_process(QUIET | {"resources": resources}, instance=instance, tags=tags)
+            .resolve_job_def("per_video")
+            .execute_in_process(
+                QUIET | {"resources": resources},
+                instance=instance,
+                tags=tags,
+                asset_selection=[dg.AssetKey("filtered_captions")],
+            )
         )
         return [entry.message for entry in instance.all_logs(result.run_id)]
 
 
 def test_a_run_that_chooses_otherwise_says_so_first_and_how_to_keep_it(copy_of_made):
-    chosen = {
+    given = {
         "caption_filter": {"config": {"method": "run_length"}},
         "summarizer": {"config": {"batch_tokens": 99}},  # No result depends on it.
         "statistics": {"config": {"seed": 4}},  # Nothing of this run depends on it.
     }
-    logged = run(copy_of_made, "per_video", chosen)
+    logged = filter_captions(copy_of_made, given)
     [told] = [line for line in logged if "in gap.toml" in line]
     assert told == (
         "caption_filter.method is run_length here and cluster in gap.toml: the next `gap run` makes"
@@ -175,8 +209,8 @@ def test_a_run_that_chooses_otherwise_says_so_first_and_how_to_keep_it(copy_of_m
     keep = ["--set", "caption_filter.method=run_length", "--data", str(copy_of_made.data)]
     assert CliRunner().invoke(app, ["config", *keep]).exit_code == 0
     settings = Settings(data=copy_of_made.data)
-    assert set(current_status(settings).counts()["video_summaries"]) == {"current"}
-    same = run(settings, "per_video", {"caption_filter": {"config": {"method": "run_length"}}})
+    assert set(current_status(settings).counts()["filtered_captions"]) == {"current"}
+    same = filter_captions(settings, {"caption_filter": {"config": {"method": "run_length"}}})
     assert not [line for line in same if "in gap.toml" in line]
 
 

@@ -50,19 +50,22 @@ def settings_job(settings: Settings) -> dg.JobDefinition:
 
 
 def _schema() -> dict[str, dg.Field]:
-    """A field for every setting and parameter, as the launchpad has them, none of them required."""
+    """A field for every setting and parameter, as the launchpad has them, none of them required.
+
+    The groups have defaults so that a launchpad opens with their names.
+    """
     fields: dict[str, Any] = {
         name: (Settings.model_fields[name].annotation, Settings.model_fields[name])
         for name in SETTINGS
     }
     own: type[dg.Config] = create_model("Changes", __base__=dg.Config, **fields)
     groups = {
-        key: dg.Field(_optional(resource), is_required=False, description=resource.__doc__)
+        key: dg.Field(_optional(resource), default_value={}, description=resource.__doc__)
         for key, resource in CHOSEN.items()
     }
     unset = dg.Field(
         [str],
-        is_required=False,
+        default_value=[],
         description="Names to take out of gap.toml, whose defaults hold again; for instance"
         " [frames_per_second, caption_filter.method].",
     )
@@ -88,7 +91,7 @@ def _change(context: dg.OpExecutionContext, settings: Settings) -> dict[str, Any
         dagster.Failure: With what is wrong, as one sentence.
     """
     given = dict(context.op_config)
-    unset = given.pop("unset", [])
+    unset = given.pop("unset")
     try:
         change = change_settings(settings.data, values=_by_name(given), unset=unset)
     except ValidationError as error:

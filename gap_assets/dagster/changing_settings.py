@@ -52,7 +52,7 @@ def settings_job(settings: Settings) -> dg.JobDefinition:
 def _schema() -> dict[str, dg.Field]:
     """A field for every setting and parameter, as the launchpad has them, none of them required.
 
-    The groups have defaults so that a launchpad opens with their names.
+    `unset` has a default, so that a launchpad opens with the place to write the others.
     """
     fields: dict[str, Any] = {
         name: (Settings.model_fields[name].annotation, Settings.model_fields[name])
@@ -60,7 +60,7 @@ def _schema() -> dict[str, dg.Field]:
     }
     own: type[dg.Config] = create_model("Changes", __base__=dg.Config, **fields)
     groups = {
-        key: dg.Field(_optional(resource), default_value={}, description=resource.__doc__)
+        key: dg.Field(_optional(resource), is_required=False, description=resource.__doc__)
         for key, resource in CHOSEN.items()
     }
     unset = dg.Field(

@@ -36,7 +36,7 @@ def check_prompt(prompt: str) -> str:
 class Documented(BaseModel):
     """Values whose fields are described by the docstrings below them, for the launchpad too."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 
 
 class Choice(Documented):
@@ -159,15 +159,15 @@ class Captioning(Choice):
     mode: Literal["greedy", "beam", "compat", "sample"] = "greedy"
     """compat is what open_clip 3.3's own `generate` computes."""
     beams: int | None = Field(default=None, ge=1)
-    """Width of the search; null: 4 in the mode beam, and in compat the 2 of open_clip."""
+    """Width of the search, at least 1; null: 4 in the mode beam, in compat the 2 of open_clip."""
     max_tokens: int = Field(default=30, ge=2)
-    """Longest caption in tokens, start and end included."""
+    """Longest caption in tokens, at least 2, start and end included."""
     min_tokens: int = Field(default=5, ge=0)
     """Tokens that come before the end, the start included."""
     length_penalty: float = 1.0
     """A search divides a caption's score by its length to this power."""
     temperature: float = Field(default=1.0, gt=0)
-    """Of the mode sample."""
+    """Of the mode sample, above 0; for instance 0.7."""
     seed: int = 0
     """Of the mode sample."""
 
@@ -191,7 +191,7 @@ class CaptionFilter(Choice):
     method: Literal["cluster", "run_length", "none"]
     """cluster keeps one caption of those that say the same, run_length the first of each run."""
     chance: float = Field(default=0.01, gt=0, lt=1)
-    """Of captions that say different things, cluster may merge so many; less keeps more."""
+    """The share of different captions that cluster may merge, 0 to 1; less keeps more."""
 
     def determines(self) -> Any:
         """The config, without what it does not use or what was not a choice once."""
@@ -213,7 +213,7 @@ class SummarizerModel(Choice):
     returns: bool = False
     """Give a kept caption again each time the video comes back to it, not only at its first."""
     max_new_tokens: int = Field(default=60, ge=1)
-    """Longest summary in tokens."""
+    """Longest summary in tokens, at least 1."""
     repetition_penalty: float = Field(default=1.0, ge=1, allow_inf_nan=False)
     """Above 1 discourages words that the summary already has; 1 leaves the model alone."""
     dtype: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
@@ -239,7 +239,7 @@ class GapStatistics(Choice):
     seed: int = 0
     """Of all that is random in the statistics and in the pictures."""
     bootstraps: int = Field(default=1000, ge=1)
-    """Resamples of the videos behind each interval."""
+    """Resamples of the videos behind each interval, at least 1."""
     permutations: int = Field(default=999, ge=19)  # With fewer no p reaches 0.05.
     """Shuffles behind each p-value, at least 19."""
     # Of 0.1, items of one modality are .005 more alike, as a cosine, than items of two; CLIP's gap
@@ -249,11 +249,11 @@ class GapStatistics(Choice):
     smallest_cone: float = Field(default=0.1, ge=0, allow_inf_nan=False)
     """The smallest mean cosine that counts as a cone."""
     neighbors: int = Field(default=15, ge=2)
-    """UMAP's neighbours."""
+    """UMAP's neighbours, at least 2."""
     untrained_seeds: int = Field(default=5, ge=0)
     """At most so many untrained networks; 0: none."""
     untrained_videos: int = Field(default=500, ge=3)
-    """At most so many videos are seen by them."""
+    """At most so many videos, at least 3, are seen by them."""
     # What they tell hardly depends on it: networks differ by more than frames and videos do.
     untrained_share: float = Field(default=0.25, ge=0, allow_inf_nan=False)
     """Of the corpus's frames, at most so many are encoded by all of them together."""

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gap_assets.profiles import PROFILES, canonical_weights
-from gap_assets.settings import Settings, SettingsFileError, choose, default_parameters, remember
+from gap_assets.settings import (
+    Settings,
+    SettingsFileError,
+    choose,
+    default_parameters,
+    refusal,
+    remember,
+)
 
 
 def test_a_folder_remembers_and_keeps_the_rest(tmp_path):
@@ -135,3 +142,49 @@ def test_a_prompt_file_is_the_prompt(tmp_path):
         Settings(data=tmp_path)
     with pytest.raises(ValidationError, match="cannot be read; check the path"):
         choose(tmp_path, prompt_file=tmp_path / "none.txt")
+
+
+def test_a_table_in_the_file_holds_parameters(tmp_path):
+    (tmp_path / "gap.toml").write_text(
+        '[parameters.caption_filter]\nmethod = "none"\n'
+        '[parameters.sampling.sampling]\nkind = "fixed_count"\ncount = 8\n'
+    )
+    choices = default_parameters(Settings(data=tmp_path))
+    assert choices["caption_filter"].method == "none"
+    assert choices["sampling"].sampling.count == 8
+    remember(tmp_path, **{"sampling.max_megapixels": float("inf"), "sampling.sampling.count": 9})
+    choices = default_parameters(remember(tmp_path, controls=False))
+    assert choices == default_parameters(Settings(data=tmp_path))
+    assert choices["sampling"].sampling.count == 9
+    assert choices["sampling"].max_megapixels == float("inf")
+    assert choices["caption_filter"].method == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("parameters.caption_filter.methud = 1", "caption_filter.methud is no parameter"),
+        ("parameters.filter.method = 1", "filter is no group of parameters; use sampling"),
+        ('parameters.coca.weights = "x"', "coca.weights is the setting weights; set that"),
+        (
+            'frames_per_second = 2\nparameters.sampling.sampling.kind = "key_frames"',
+            "Both frames_per_second and sampling.sampling are set; leave one out",
+        ),
+        ('parameters.sampling.sampling.kind = "fixed_count"', "count is missing; set it, too"),
+        ("parameters = 3", "parameters must be a valid dictionary"),
+    ],
+)
+def test_a_table_that_is_wrong_is_refused_in_a_sentence(tmp_path, text, sentence):
+    (tmp_path / "gap.toml").write_text(text)
+    with pytest.raises(ValidationError) as refused:
+        Settings(data=tmp_path)
+    assert sentence in refusal(refused.value)
+
+
+def test_one_way_of_sampling_takes_the_place_of_another(tmp_path):
+    remember(tmp_path, frames_per_second=2.0)
+    remember(tmp_path, **{"sampling.sampling": {"kind": "fixed_count", "count": 8}})
+    assert "frames_per_second" not in (tmp_path / "gap.toml").read_text().partition("\n")[0]
+    assert default_parameters(Settings(data=tmp_path))["sampling"].sampling.count == 8
+    remember(tmp_path, frames_per_second=3.0)
+    assert default_parameters(Settings(data=tmp_path))["sampling"].sampling.rate == 3.0

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import typer
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from rich.console import Console
 
+from gap_assets.settings import refusal
 from gap_assets.text import printable
 
 
@@ -27,7 +27,7 @@ def one_sentence() -> Iterator[None]:
 def _sentence(error: Exception) -> str | None:
     """What a user can fix, in a sentence."""
     if isinstance(error, ValidationError):
-        return _of_field(error.errors()[0])
+        return refusal(error)
     # Our own errors say what is wrong and what to do.
     if type(error).__module__.startswith("gap_assets."):
         return str(error)
@@ -35,13 +35,3 @@ def _sentence(error: Exception) -> str | None:
         named = error.filename is not None and error.strerror
         return f"{error.filename}: {error.strerror}." if named else str(error)
     return None
-
-
-def _of_field(error: ErrorDetails) -> str:
-    field = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"{field} is no setting; see `gap config --help` for how to take it out of gap.toml."
-    message = error["msg"].removeprefix("Value error, ")
-    if message.startswith("Input should be "):
-        return f"{field} must be {message.removeprefix('Input should be ')}."
-    return f"{field}: {message}" if field else message

@@ -21,10 +21,14 @@ def dev(data: Data, port: Annotated[int, typer.Option()] = 3000) -> None:
     with one_sentence():
         settings = Settings(data=data.absolute())
         from gap_assets.dagster.assets.gap import REPORT_URL
+        from gap_assets.dagster.changing_settings import UI_URL
         from gap_assets.dagster.runs import dagster_variables, open_instance
 
         open_instance(settings).dispose()
-    served = {REPORT_URL: start(settings.report, port=port + 1)}
+    served = {
+        REPORT_URL: start(settings.report, port=port + 1),
+        UI_URL: f"http://127.0.0.1:{port}",
+    }
     command = ["dagster", "dev", "-m", "gap_assets.definitions", "-p", str(port)]
     binary = Path(sys.executable).with_name("dagster")
     os.execve(binary, command, os.environ | dagster_variables(settings) | served)  # noqa: S606

@@ -9,6 +9,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
+from gap_assets.dagster.chosen_here import tell_other_choices
 from gap_assets.dagster.per_video import ends_the_run
 from gap_assets.dagster.resources import configuration_in, settings_in
 from gap_assets.dagster.specs import tried_again_later
@@ -68,6 +69,7 @@ def materialize_whole(
     Raises:
         dagster.Failure: If an input is missing, or there is too little to measure.
     """
+    tell_other_choices(context, [asset])
     with tried_again_later(context):
         value = _expected_hash(context, asset, warehouse=warehouse, without=without)
         record_configurations(warehouse, [configuration_in(context, asset)])

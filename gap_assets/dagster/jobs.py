@@ -1,4 +1,4 @@
-"""Jobs: the three stretches of the graph that people run as one.
+"""Jobs: the three stretches of the graph that people run as one, and the change of settings.
 
 The checks look at whole tables, so the job that runs once per some videos leaves them to the one
 that runs once for all.
@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from gap_assets.dagster.changing_settings import settings_job
 from gap_assets.graph import OF_NEW_NETWORKS, ROOTS, STEPS
 from gap_assets.settings import Settings
 
@@ -46,4 +47,4 @@ def all_jobs(settings: Settings) -> list[Any]:
         description="What needs all videos: projections, untrained controls and cones (unless the"
         " setting `controls` leaves them for later), metrics, report, checks.",
     )
-    return [catalogue, per_video, projections_and_report]
+    return [catalogue, per_video, projections_and_report, settings_job(settings)]

@@ -14,6 +14,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
+from gap_assets.dagster.chosen_here import tell_other_choices
 from gap_assets.dagster.failed_partitions import mark_as_failed
 from gap_assets.dagster.resources import configuration_in, settings_in
 from gap_assets.dagster.run_metadata import add_partition_facts
@@ -90,6 +91,7 @@ def materialize_stages(
         dagster.Failure: If videos lack inputs that no run has tried to make yet, or the run was
             ended meanwhile by somebody else.
     """
+    tell_other_choices(context, [asset for stage in stages for asset in stage.assets])
     with tried_again_later(context):
         yield from _materialize(
             context,

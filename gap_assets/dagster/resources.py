@@ -15,7 +15,6 @@ from pydantic import ConfigDict, Field, create_model
 from gap_assets import parameters
 from gap_assets.parameters import settings_fingerprint
 from gap_assets.pipeline.provenance import choices_of, configuration
-from gap_assets.profiles import PROFILES
 from gap_assets.settings import Settings, default_parameters
 from gap_assets.warehouse.ledger import Configuration
 from gap_assets.warehouse.store import Warehouse
@@ -38,6 +37,10 @@ class FixedCount(parameters.FixedCount, dg.Config):
 
 class KeyFrames(parameters.KeyFrames, dg.Config):
     """The frames that the encoder stored whole."""
+
+
+SAMPLINGS: tuple[type[Any], ...] = (FramesPerSecond, EverySeconds, FixedCount, KeyFrames)
+KINDS = {sampling.model_fields["kind"].default: sampling for sampling in SAMPLINGS}
 
 
 class FrameSampling(parameters.FrameSampling, dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -111,6 +114,7 @@ class SummarizerModel(parameters.SummarizerModel, dg.ConfigurableResource):  # t
 
 
 CHOSEN: dict[str, type[dg.ConfigurableResource[Any]]] = {
+    "sampling": FrameSampling,
     "coca": CocaModel,
     "captioning": Captioning,
     "caption_filter": CaptionFilter,
@@ -153,8 +157,13 @@ def with_defaults(resource: type[R], **values: Any) -> R:
 
 def default_resources(settings: Settings) -> Mapping[str, Any]:
     """The resources of a data folder, by key."""
-    chosen = default_parameters(settings)
     # What a choice leaves to its defaults, for instance to the machine's cores, is left to the run.
+    chosen = {
+        key: choice.model_dump(exclude_unset=True)
+        for key, choice in default_parameters(settings).items()
+    }
+    kind = chosen["sampling"]["sampling"].pop("kind")
+    chosen["sampling"]["sampling"] = KINDS[kind](**chosen["sampling"]["sampling"])
     return {
         "warehouse": with_defaults(
             WarehouseResource, path=settings.warehouse, files=settings.warehouse_files
@@ -167,13 +176,5 @@ def default_resources(settings: Settings) -> Mapping[str, Any]:
             captions=str(settings.captions) if settings.captions else None,
             report=str(settings.report),
         ),
-        "sampling": with_defaults(
-            FrameSampling,
-            sampling=FramesPerSecond(rate=settings.frames_per_second),
-            short_side=PROFILES[settings.models].frame_short_side,
-        ),
-        **{
-            key: with_defaults(resource, **chosen[key].model_dump(exclude_unset=True))
-            for key, resource in CHOSEN.items()
-        },
+        **{key: with_defaults(resource, **chosen[key]) for key, resource in CHOSEN.items()},
     }

@@ -63,9 +63,10 @@ def all_sensors(settings: Settings, *, jobs: Sequence[Any]) -> list[dg.SensorDef
         if context.instance.get_runs_count(running):
             return dg.SkipReason("A run is under way; this looks again when it has ended.")
         try:
-            return list(_next_runs(context.instance, settings)) or dg.SkipReason(
-                "Everything is current."
-            )
+            # The file may have been changed since this code location was loaded.
+            return list(
+                _next_runs(context.instance, Settings(data=settings.data))
+            ) or dg.SkipReason("Everything is current.")
         except FileNotFoundError as error:
             return dg.SkipReason(str(error))
 

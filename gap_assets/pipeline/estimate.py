@@ -20,6 +20,7 @@ from gap_assets.graph import CONES, CONTROLS
 from gap_assets.limits import Limits
 from gap_assets.pipeline.catalogue import find_videos
 from gap_assets.pipeline.cones import plan_profile
+from gap_assets.pipeline.frames import sampling_rule
 from gap_assets.pipeline.reference_captions import read_captions
 from gap_assets.pipeline.trial import Chosen, try_models
 from gap_assets.pipeline.untrained import plan_controls
@@ -28,7 +29,7 @@ from gap_assets.video.container import UnreadableVideoError, open_video
 from gap_assets.video.frames import Extraction, extract_frames
 from gap_assets.video.isolated import DecoderProcesses, InterruptedDecodingError
 from gap_assets.video.sampler import planned_picks
-from gap_assets.video.sampling import FramesPerSecond
+from gap_assets.video.sampling import Sampling
 from gap_assets.video.timeline import read_timeline
 from gap_assets.warehouse.store import Warehouse
 
@@ -101,7 +102,7 @@ class Estimate:
         return {**asdict(self), "bound": self.bound, "total_s": self.total_s}
 
 
-def outline(path: Path, *, sampling: FramesPerSecond) -> Outline:
+def outline(path: Path, *, sampling: Sampling) -> Outline:
     """Reads a file's packets and decodes none.
 
     Raises:
@@ -119,9 +120,7 @@ def outline(path: Path, *, sampling: FramesPerSecond) -> Outline:
     )
 
 
-def timed_frames(
-    path: Path, *, sampling: FramesPerSecond, short_side: int
-) -> tuple[Extraction, float]:
+def timed_frames(path: Path, *, sampling: Sampling, short_side: int) -> tuple[Extraction, float]:
     """The first `TRIED_FRAMES` frames of a video, and the CPU seconds that they took."""
     started = time.process_time()
     limits = Limits(max_frames=TRIED_FRAMES)
@@ -144,7 +143,7 @@ def estimate(directory: Path, *, settings: Settings, fingerprints: Mapping[str, 
     import torch
 
     chosen = Chosen(**default_parameters(settings))  # type: ignore[arg-type]
-    sampling = FramesPerSecond(rate=settings.frames_per_second)
+    sampling = sampling_rule(chosen.sampling)
     paths = find_videos(directory)
     with DecoderProcesses(limits=Limits()) as processes, ThreadPoolExecutor(_cores()) as pool:
 

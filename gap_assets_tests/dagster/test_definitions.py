@@ -15,7 +15,7 @@ from gap_assets.dagster.runs import open_instance
 from gap_assets.dagster.sensors import new_videos
 from gap_assets.graph import STEPS, fingerprint
 from gap_assets.parameters import Captioning, CocaModel, settings_fingerprint
-from gap_assets.settings import Settings, default_fingerprints
+from gap_assets.settings import Settings, default_fingerprints, remember
 from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.rows import put
@@ -139,7 +139,7 @@ def test_the_sensor_asks_for_new_files_once(settings):
 
 
 def test_keep_up_takes_a_folder_to_its_report_and_then_asks_for_nothing(settings):
-    chosen = settings.model_copy(update={"videos_per_run": 2, "automate": True})
+    chosen = remember(settings.data, videos_per_run=2, automate=True)
     definitions = build_definitions(chosen)
     keep_up = definitions.resolve_sensor_def("keep_up")
     assert keep_up.default_status is dg.DefaultSensorStatus.RUNNING
@@ -178,7 +178,7 @@ def test_scattered_videos_are_gathered_into_few_runs(copy_of_made):
     warehouse = Warehouse(path=copy_of_made.warehouse)
     scattered = {"video_id": ["world-0000", "world-0002", "world-0004"]}
     put(warehouse, {"materializations": NONE}, where=scattered)
-    settings = copy_of_made.model_copy(update={"videos_per_run": 100})
+    settings = remember(copy_of_made.data, videos_per_run=100)
     keep_up = build_definitions(settings).resolve_sensor_def("keep_up")
     with open_instance(settings) as instance:
         [request] = keep_up(dg.build_sensor_context(instance=instance))

@@ -19,6 +19,7 @@ import pytest
 import typer
 
 from gap_assets.cli import app
+from gap_assets.cli.app import EXAMPLES
 
 CHECKOUT = Path(__file__).parents[1]
 README = CHECKOUT / "README.md"
@@ -57,9 +58,10 @@ ALL = [
     for guide in GUIDES
     for command in dict.fromkeys([*commands(guide), *in_sentences(guide)])
 ]
+HELP = [line for line in EXAMPLES.splitlines() if line.startswith("gap ")]
 
 
-@pytest.mark.parametrize("command", ALL)
+@pytest.mark.parametrize("command", [*ALL, *HELP])
 def test_the_command_takes_what_the_guides_give_it(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     program, *words = shlex.split(command)

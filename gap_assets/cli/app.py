@@ -7,8 +7,26 @@ import typer
 
 from gap_assets.cli.options import Version
 
+MEASURE, LOOK, FOLDER = "Measure", "Look, ask, take away", "The data folder"
+"""Under which heading `gap --help` lists a command."""
+
+EXAMPLES = """
+Examples, from the first minute on:
+
+gap demo --data data/demo
+
+gap explore --data data/demo
+
+gap run VIDEOS --data data/mine --models hub
+
+gap report --data data/mine --open
+
+gap metrics --video video.npy --text text.npy --report report
+"""
+
 app = typer.Typer(
     help="Measures the modality gap and the cone effect between videos and their captions.",
+    epilog=EXAMPLES,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )

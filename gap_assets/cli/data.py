@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from gap_assets.cli.app import app
+from gap_assets.cli.app import FOLDER, LOOK, app
 from gap_assets.cli.console import console, print_notes, print_warning, progress_bars
 from gap_assets.cli.errors import one_sentence
 from gap_assets.cli.options import Data
@@ -19,7 +19,57 @@ from gap_assets.settings import Settings, remember
 MORE_STATES = ("later", "excluded", "gone", "duplicate")
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
+def status(data: Data) -> None:
+    """Show, per asset, how many videos are current, stale, failed and missing."""
+    from gap_assets.pipeline.intake import folder_changes
+    from gap_assets.pipeline.status import current_status
+
+    with one_sentence():
+        settings = existing(data)
+        counts = current_status(settings).counts()
+        notes = folder_changes(settings).in_words()
+    states = ["current", "stale", "failed", "missing"]
+    states += [state for state in MORE_STATES if any(count[state] for count in counts.values())]
+    table = Table("asset", *states)
+    for asset, count in counts.items():
+        table.add_row(asset, *(str(count[state] or "") for state in states))
+    console.print(table)
+    print_notes(notes)
+    print_warning(settings)
+
+
+@app.command(rich_help_panel=LOOK)
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT on the warehouse's tables.")],
+    data: Data,
+    as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON.")] = False,  # noqa: FBT002
+    csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV.")] = False,  # noqa: FBT002
+    parquet: Annotated[
+        Path | None, typer.Option(help="Write the rows to a Parquet file.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Run SQL on the warehouse, read-only; waits while a run is writing."""
+    from gap_assets.files import write_atomically
+    from gap_assets.warehouse.store import Warehouse
+
+    if as_json + csv + bool(parquet) > 1:
+        raise typer.BadParameter("Choose one of --json, --csv and --parquet.")
+    with one_sentence():
+        rows = Warehouse(path=existing(data).warehouse).query(sql)
+        if parquet:
+            write_atomically(parquet.absolute(), as_parquet(rows))
+    if as_json:
+        print(json.dumps(rows.to_dicts(), default=str, ensure_ascii=False))
+    elif csv:
+        print(as_csv(rows), end="")
+    elif parquet:
+        console.print(f"{len(rows)} rows are in {parquet}.", markup=False, soft_wrap=True)
+    else:
+        print_rows(rows)
+
+
+@app.command(rich_help_panel=FOLDER)
 def fetch_activitynet(
     data: Data,
     source: Annotated[
@@ -52,57 +102,7 @@ def fetch_activitynet(
     console.print(next_step, markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command()
-def status(data: Data) -> None:
-    """Show, per asset, how many videos are current, stale, failed and missing."""
-    from gap_assets.pipeline.intake import folder_changes
-    from gap_assets.pipeline.status import current_status
-
-    with one_sentence():
-        settings = existing(data)
-        counts = current_status(settings).counts()
-        notes = folder_changes(settings).in_words()
-    states = ["current", "stale", "failed", "missing"]
-    states += [state for state in MORE_STATES if any(count[state] for count in counts.values())]
-    table = Table("asset", *states)
-    for asset, count in counts.items():
-        table.add_row(asset, *(str(count[state] or "") for state in states))
-    console.print(table)
-    print_notes(notes)
-    print_warning(settings)
-
-
-@app.command()
-def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT on the warehouse's tables.")],
-    data: Data,
-    as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON.")] = False,  # noqa: FBT002
-    csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV.")] = False,  # noqa: FBT002
-    parquet: Annotated[
-        Path | None, typer.Option(help="Write the rows to a Parquet file.", dir_okay=False)
-    ] = None,
-) -> None:
-    """Run SQL on the warehouse, read-only; waits while a run is writing."""
-    from gap_assets.files import write_atomically
-    from gap_assets.warehouse.store import Warehouse
-
-    if as_json + csv + bool(parquet) > 1:
-        raise typer.BadParameter("Choose one of --json, --csv and --parquet.")
-    with one_sentence():
-        rows = Warehouse(path=existing(data).warehouse).query(sql)
-        if parquet:
-            write_atomically(parquet.absolute(), as_parquet(rows))
-    if as_json:
-        print(json.dumps(rows.to_dicts(), default=str, ensure_ascii=False))
-    elif csv:
-        print(as_csv(rows), end="")
-    elif parquet:
-        console.print(f"{len(rows)} rows are in {parquet}.", markup=False, soft_wrap=True)
-    else:
-        print_rows(rows)
-
-
-@app.command()
+@app.command(rich_help_panel=FOLDER)
 def compact(data: Data) -> None:
     """Merge the small files of a DuckLake warehouse; others read and write meanwhile, in turns."""
     from gap_assets.warehouse.store import Warehouse

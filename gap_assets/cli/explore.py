@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from gap_assets.cli.app import app
+from gap_assets.cli.app import LOOK, app
 from gap_assets.cli.console import console
 from gap_assets.cli.data import existing
 from gap_assets.cli.errors import one_sentence
 from gap_assets.cli.options import Data
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def explore(
     data: Data,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open it in a browser.")] = True,  # noqa: FBT002

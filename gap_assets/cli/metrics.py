@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from gap_assets.cli.app import app
+from gap_assets.cli.app import LOOK, MEASURE, app
 from gap_assets.cli.console import console, interval_text
 from gap_assets.cli.data import existing
 from gap_assets.cli.errors import one_sentence
 from gap_assets.cli.options import Data, path_or_refusal
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def report(
     context: typer.Context,
     data: Data,
@@ -44,7 +44,7 @@ def report(
         webbrowser.open(page.as_uri())
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 def metrics(
     video: Annotated[Path, typer.Option(help="Embeddings of the videos: an .npy array (N, D).")],
     text: Annotated[Path, typer.Option(help="Embeddings of their texts, row for row.")],

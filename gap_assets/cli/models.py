@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gap_assets.cli.app import app
+from gap_assets.cli.app import MEASURE, app
 from gap_assets.cli.console import print_estimate, print_models
 from gap_assets.cli.errors import one_sentence
 from gap_assets.cli.options import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gap_assets.pipeline.model_check import ModelStatus
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 def check(
     data: Data,
     models: Models = None,
@@ -52,7 +52,7 @@ def check(
         print_models(check_models(**chosen_models(settings)))
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 def estimate(
     directory: Annotated[
         Path, typer.Argument(help="The folder of the videos.", parser=path_or_refusal)

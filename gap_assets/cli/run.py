@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gap_assets.cli.app import app
+from gap_assets.cli.app import MEASURE, app
 from gap_assets.cli.console import (
     print_caution,
     print_headlines,
@@ -39,7 +39,7 @@ DEMO_VIDEOS = 24
 DEMO_SEED = 7
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 def demo(data: Data) -> None:
     """Draw sample videos and take them all the way to a gap report, offline."""
     from gap_assets.files import disk_full_as_one_sentence
@@ -54,7 +54,7 @@ def demo(data: Data) -> None:
         _run(data.absolute(), Asked(place=videos), chosen)
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 def run(
     data: Data,
     directory: Annotated[

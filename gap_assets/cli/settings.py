@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from gap_assets.cli.app import app
+from gap_assets.cli.app import FOLDER, app
 from gap_assets.cli.console import console, print_notes
 from gap_assets.cli.errors import one_sentence
 from gap_assets.cli.options import Data
@@ -40,7 +40,7 @@ def name_and_value(text: str) -> tuple[str, Any]:
         raise typer.BadParameter(f"The value of {name} is not JSON ({error}).") from error
 
 
-@app.command()
+@app.command(rich_help_panel=FOLDER)
 def config(
     data: Data,
     change: Annotated[

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from gap_assets.cli.app import app
+from gap_assets.cli.app import LOOK, app
 from gap_assets.cli.errors import one_sentence
 from gap_assets.cli.options import Data
 from gap_assets.settings import Settings
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def dev(data: Data, port: Annotated[int, typer.Option()] = 3000) -> None:
     """Open the Dagster UI on this data folder, with the daemon that runs backfills."""
     from gap_assets.cli.report_server import start

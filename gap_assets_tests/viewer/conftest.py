@@ -28,8 +28,8 @@ def pairs(video: np.ndarray, text: np.ndarray) -> PairsShown:
 
 
 @pytest.fixture(scope="module")
-def server(made_in_file):
-    with ViewerServer(made_in_file) as served:
+def server(made):
+    with ViewerServer(made) as served:
         threading.Thread(target=served.serve_forever, daemon=True).start()
         yield served
         served.shutdown()

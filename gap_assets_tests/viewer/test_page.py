@@ -64,8 +64,8 @@ def names(page, where: str) -> list[str]:
     return page.locator(f"{where} .name").all_inner_texts()
 
 
-def test_the_worst_pairs_are_found_played_and_searched(page, server, made_in_file, tmp_path):
-    shown = read_pairs_shown(made_in_file)
+def test_the_worst_pairs_are_found_played_and_searched(page, server, made, tmp_path):
+    shown = read_pairs_shown(made)
     worst = [shown.video_ids[i] for i in shown.cosines.argsort()]
     page.goto(server.url)
     page.wait_for_selector("#list li")

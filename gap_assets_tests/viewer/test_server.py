@@ -38,20 +38,18 @@ def told(server, path: str):
     return json.loads(body)
 
 
-def test_it_serves_the_page_and_the_pairs(server, made_in_file):
+def test_it_serves_the_page_and_the_pairs(server, made):
     for name, kind in PAGE.items():
         status, headers, body = ask(server, name)
         assert (status, headers["Content-Type"]) == (200, kind)
         assert body
     points = told(server, "data/points.json")
-    shown = read_pairs_shown(made_in_file)
+    shown = read_pairs_shown(made)
     assert points["ids"] == shown.video_ids == [f"world-{i:04d}" for i in range(5)]
     assert points["cosines"] == pytest.approx(shown.cosines.tolist(), abs=1e-5)
-    cosines = dict(
-        Warehouse(path=made_in_file.warehouse).tuples("SELECT video_id, cosine FROM pairs")
-    )
+    cosines = dict(Warehouse(path=made.warehouse).tuples("SELECT video_id, cosine FROM pairs"))
     assert points["cosines"] == pytest.approx([cosines[video] for video in points["ids"]], abs=1e-4)
-    [[x]] = Warehouse(path=made_in_file.warehouse).tuples(
+    [[x]] = Warehouse(path=made.warehouse).tuples(
         "SELECT x FROM projections WHERE method = 'svd' AND modality = 'text'"
         " AND video_id = 'world-0003'"
     )
@@ -61,10 +59,10 @@ def test_it_serves_the_page_and_the_pairs(server, made_in_file):
     assert all(texts["human"])
 
 
-def test_a_pair_has_its_frames_captions_and_pictures(server, made_in_file):
+def test_a_pair_has_its_frames_captions_and_pictures(server, made):
     version = told(server, "data/points.json")["version"]
     details = told(server, f"data/{version}/videos/2.json")
-    warehouse = Warehouse(path=made_in_file.warehouse)
+    warehouse = Warehouse(path=made.warehouse)
     rows = warehouse.tuples(
         "SELECT timestamp_s, caption, kept FROM captions_over_time"
         " WHERE video_id = 'world-0002' ORDER BY frame_index"
@@ -146,12 +144,12 @@ def test_a_video_is_served_by_ranges(server, world, asked, status, part):
     assert (of_head["Content-Length"], nothing) == (str(len(body)), b"")
 
 
-def test_a_sentence_ranks_the_videos_by_the_coca_that_made_them(server, made_in_file):
+def test_a_sentence_ranks_the_videos_by_the_coca_that_made_them(server, made):
     points = told(server, "data/points.json")
     texts = told(server, f"data/{points['version']}/texts.json")
     sentence = quote(texts["summaries"][4])
     found = told(server, f"data/{points['version']}/search?sentence={sentence}")
-    shown = read_pairs_shown(made_in_file)
+    shown = read_pairs_shown(made)
     by_video = {i: cosine for i, _, cosine in found["raw"]["items"]}
     for i, cosine in by_video.items():
         assert cosine == pytest.approx(float(shown.video[i] @ shown.text[4]), abs=1e-3)

@@ -17,8 +17,8 @@ from gap_assets_tests.viewer.test_server import told
 HOSTILE = "</script><script>alert(1)</script><!-- \u2028 &lt; <img src=x onerror=alert(1)>"
 
 
-def test_the_site_holds_what_the_server_says(made_in_file, server, tmp_path):
-    written = write_site(made_in_file, tmp_path, thumbnails_bytes=50_000_000)
+def test_the_site_holds_what_the_server_says(made, server, tmp_path):
+    written = write_site(made, tmp_path, thumbnails_bytes=50_000_000)
     assert (written.videos, written.without_pictures) == (5, 0)
     for name in PAGE:
         assert (tmp_path / name).read_bytes()
@@ -36,7 +36,7 @@ def test_the_site_holds_what_the_server_says(made_in_file, server, tmp_path):
     pictures = sum(file.stat().st_size for file in (folder / "strips").iterdir())
     assert pictures == written.thumbnails_bytes > 0
     for file in tmp_path.rglob("*"):
-        assert not file.is_file() or str(made_in_file.data).encode() not in file.read_bytes()
+        assert not file.is_file() or str(made.data).encode() not in file.read_bytes()
 
 
 @pytest.mark.parametrize("allowed", [0, 3_000, 12_000, 40_000])

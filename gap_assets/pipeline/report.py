@@ -7,7 +7,7 @@ from gap_assets.gap.filtering import CaptionedFrame, FilteredCaptions
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors
 from gap_assets.gap.pooled import PooledRow
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report.report import ReportInputs
+from gap_assets.gap.reporting.report import ReportInputs
 from gap_assets.gap.summaries import MarkedSummary
 from gap_assets.graph import CONES, POOLING
 from gap_assets.pipeline.corpus import read_corpus, read_untrained

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors, metric_rows
-from gap_assets.gap.report.numbers import Numbers
-from gap_assets.gap.report.verdict import gap_outcome, verdict
+from gap_assets.gap.reporting.numbers import Numbers
+from gap_assets.gap.reporting.verdict import gap_outcome, verdict
 from gap_assets_tests.gap.conftest import simulated
 
 PLAN = MetricPlan(encoder="coca", bootstraps=200, permutations=199)

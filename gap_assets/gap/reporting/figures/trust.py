@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gap_assets.gap.report.figures import style
+from gap_assets.gap.reporting.figures import style
 
 if TYPE_CHECKING:
     from gap_assets.gap.summaries import MarkedSummary

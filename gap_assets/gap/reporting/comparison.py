@@ -8,8 +8,8 @@ from typing import Any
 
 from gap_assets.files import write_atomically
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow
-from gap_assets.gap.report.numbers import Numbers, number, with_interval
-from gap_assets.gap.report.pages import data_uri, render_page, words
+from gap_assets.gap.reporting.numbers import Numbers, number, with_interval
+from gap_assets.gap.reporting.pages import data_uri, render_page, words
 
 KEY = {
     "gap": "centroid_gap_debiased",
@@ -30,8 +30,8 @@ def compare_reports(first: Path, second: Path, *, into: Path) -> Path:
         second: Another one.
         into: The folder for the page.
     """
-    from gap_assets.gap.report.figures.controls import intervals
-    from gap_assets.gap.report.figures.style import PAIRED, TEXT, svg
+    from gap_assets.gap.reporting.figures.controls import intervals
+    from gap_assets.gap.reporting.figures.style import PAIRED, TEXT, svg
 
     names = [path.parent.parent.name for path in (first, second)]
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in (first, second)]

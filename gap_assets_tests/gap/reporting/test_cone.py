@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from gap_assets.gap.cones import ConeProfile, ConeRow, Part, apart, change
 from gap_assets.gap.metrics.random_networks import random_cones
-from gap_assets.gap.report.cone import section
-from gap_assets.gap.report.report import write_report
-from gap_assets_tests.gap.report.test_report import Page, inputs
+from gap_assets.gap.reporting.cone import section
+from gap_assets.gap.reporting.report import write_report
+from gap_assets_tests.gap.reporting.test_report import Page, inputs
 
 PARTS = {  # first and last block, untrained
     ("image", "class", "frames"): (0.95, 0.55),

@@ -27,8 +27,8 @@ from gap_assets.gap.metric_rows import FRAMES, NOISE
 from gap_assets.gap.metrics.cone import half_angle, log10_cap_share
 from gap_assets.gap.metrics.random_networks import HE, PAPER, RandomCones, random_cones
 from gap_assets.gap.pairs import FloatArray
-from gap_assets.gap.report.causes import spread
-from gap_assets.gap.report.numbers import mean_and_spread, number
+from gap_assets.gap.reporting.causes import spread
+from gap_assets.gap.reporting.numbers import mean_and_spread, number
 
 SMALL_DIMENSION = 16
 SAME = 0.9999
@@ -50,8 +50,8 @@ def section(
         dimension: Of its embeddings.
         random: The random perceptrons; by default those of the usual size.
     """
-    from gap_assets.gap.report.figures import cone as figures
-    from gap_assets.gap.report.figures import style
+    from gap_assets.gap.reporting.figures import cone as figures
+    from gap_assets.gap.reporting.figures import style
 
     profile = ConeProfile(rows, encoder)
     parts = {name: part for name, part in _parts(profile).items() if profile.curve(part)}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gap_assets.gap.causes import CauseRow, Grid, shipped_grid
-from gap_assets.gap.report.causes import ALONE, BOTH, prediction, section, supported, table
+from gap_assets.gap.reporting.causes import ALONE, BOTH, prediction, section, supported, table
 from gap_assets.profiles import PROFILES
 
 LEVELS = {"omission-0": 0.3, "omission-25": 0.5, "baseline": 0.7, "omission-75": 0.8}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from gap_assets.gap.causes import Grid, differences, shipped_grid, trend_p
-from gap_assets.gap.report.numbers import number
-from gap_assets.gap.report.verdict import LEVEL
+from gap_assets.gap.reporting.numbers import number
+from gap_assets.gap.reporting.verdict import LEVEL
 from gap_assets.profiles import Profile
 
 OMISSION, LAST_STAGE = "captions leave out", "last stage, new captions"
@@ -35,8 +35,8 @@ def section(gap: float, profile: Profile | None, *, grid: Grid | None = None) ->
         profile: That its CoCa belongs to; None for another model.
         grid: The trainings; those that ship by default.
     """
-    from gap_assets.gap.report.figures.causes import dial_figure
-    from gap_assets.gap.report.figures.style import exhibit
+    from gap_assets.gap.reporting.figures.causes import dial_figure
+    from gap_assets.gap.reporting.figures.style import exhibit
 
     grid = grid or shipped_grid()
     panels = {

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from gap_assets.gap.metric_rows import matched
-from gap_assets.gap.report.numbers import Numbers, mean_and_spread, number
-from gap_assets.gap.report.verdict import gap_outcome
+from gap_assets.gap.reporting.numbers import Numbers, mean_and_spread, number
+from gap_assets.gap.reporting.verdict import gap_outcome
 
 
 def readings(numbers: Numbers) -> list[str]:

@@ -7,14 +7,12 @@ from `exhibits`.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gap_assets.files import write_atomically
 from gap_assets.gap.cones import ConeRow
 from gap_assets.gap.filtering import FilteredCaptions, filter_section
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors, both_present
@@ -23,21 +21,22 @@ from gap_assets.gap.metrics.spectra import shapes
 from gap_assets.gap.pairs import MIN_PAIRS, Pairs, check_pairs
 from gap_assets.gap.pooled import PooledRow
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report import causes, cone, pooled
-from gap_assets.gap.report.events import EventsShown, event_section
-from gap_assets.gap.report.numbers import Numbers, mean_and_spread, number, with_interval
-from gap_assets.gap.report.pages import data_uri, definition, render_page, words
-from gap_assets.gap.report.readings import readings
-from gap_assets.gap.report.verdict import verdict
+from gap_assets.gap.reporting import causes, cone, pooled
+from gap_assets.gap.reporting.events import EventsShown, event_section
+from gap_assets.gap.reporting.files import RenderedReport, ReportFiles
+from gap_assets.gap.reporting.numbers import Numbers, mean_and_spread, number, with_interval
+from gap_assets.gap.reporting.pages import data_uri, definition, render_page, words
+from gap_assets.gap.reporting.readings import readings
+from gap_assets.gap.reporting.verdict import verdict
 from gap_assets.gap.summaries import MarkedSummary, section
 from gap_assets.profiles import Profile
+from gap_assets.version import VERSION
 
 if TYPE_CHECKING:
-    from gap_assets.gap.report.figures.style import Material
+    from gap_assets.gap.reporting.figures.style import Material
 
 GALLERY = 3
 GLANCE = "Ten numbers"
-FIGURES = "figures"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,32 +85,26 @@ class ReportInputs:
     pooled: Sequence[PooledRow] = ()
 
 
-class ReportFiles(NamedTuple):
-    """Where the report lies."""
-
-    html: Path
-    json: Path
-    preview_png: Path
-
-
-def report_files(directory: Path) -> ReportFiles:
-    """The files of the report in a folder, written or not."""
-    return ReportFiles(
-        *(directory / name for name in ("report.html", "report.json", "preview.png"))
-    )
-
-
 def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
-    """Writes `report.html`, `report.json`, `preview.png` and the folder `figures`.
+    """Makes the report and writes it; see `RenderedReport.write`.
 
     Raises:
         GapInputError: The main pair of sources cannot be measured.
     """
-    from gap_assets.gap.report.figures import exhibits
-    from gap_assets.gap.report.figures.clouds import preview_picture
+    return render_report(inputs).write(directory)
+
+
+def render_report(inputs: ReportInputs) -> RenderedReport:
+    """Makes the report: page, numbers, preview and figures.
+
+    Raises:
+        GapInputError: The main pair of sources cannot be measured.
+    """
+    from gap_assets.gap.reporting.figures import exhibits
+    from gap_assets.gap.reporting.figures.clouds import preview_picture
 
     plan, numbers = inputs.plan, Numbers(inputs.rows, inputs.plan)
-    given, present = _material(inputs, numbers)
+    given, present = material(inputs, numbers)
     pairs, found = given.pairs, verdict(numbers, withheld=inputs.withheld)
     said = {
         "title": inputs.title,
@@ -144,7 +137,7 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
             (row.metric, with_interval(row), row.n, definition(row.metric))
             for row in numbers.main()
         ],
-        version=version("gap_assets"),
+        version=VERSION,
     )
     content = {
         **said,
@@ -153,14 +146,14 @@ def write_report(inputs: ReportInputs, directory: Path) -> ReportFiles:
         "plan": asdict(plan),
         "metrics": [asdict(row) for row in inputs.rows],
     }
-    as_json = json.dumps(content, indent=1, ensure_ascii=False).encode()
-    files = report_files(directory)
     shown = [*drawn, *(each for found in sections.values() if found for each in _drawn(found))]
-    pictures = {name: data for each in shown for name, data in each["files"].items()}
-    _write_figures(pictures, directory / FIGURES)
-    for path, data in zip(files, (html, as_json, preview_picture(given)), strict=True):
-        write_atomically(path, data)
-    return files
+    return RenderedReport(
+        verdict=found,
+        html=html,
+        json=json.dumps(content, indent=1, ensure_ascii=False).encode(),
+        preview_png=preview_picture(given),
+        figures={name: data for each in shown for name, data in each["files"].items()},
+    )
 
 
 def _sections(
@@ -184,9 +177,9 @@ def _drawn(found: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield found[name]
 
 
-def _material(inputs: ReportInputs, numbers: Numbers) -> "tuple[Material, NDArray[np.bool_]]":
+def material(inputs: ReportInputs, numbers: Numbers) -> "tuple[Material, NDArray[np.bool_]]":
     """What the figures are drawn from, and (N,) which videos have the main pair."""
-    from gap_assets.gap.report.figures.style import Material
+    from gap_assets.gap.reporting.figures.style import Material
 
     plan = inputs.plan
     video, text = inputs.sources.videos[plan.video], inputs.sources.texts[plan.text]
@@ -212,16 +205,6 @@ def _untrained_pairs(inputs: ReportInputs) -> Pairs | None:
     video, text = control.videos[plan.video], control.texts[plan.text]
     present = both_present(video, text)
     return check_pairs(video[present], text[present]) if present.sum() >= MIN_PAIRS else None
-
-
-def _write_figures(pictures: Mapping[str, bytes], folder: Path) -> None:
-    """Writes the pictures, and takes away those of an earlier report that this one lacks."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        if old.suffix in {".svg", ".png"} and old.name not in pictures:
-            old.unlink()
-    for name, content in pictures.items():
-        write_atomically(folder / name, content)
 
 
 def _settings(plan: MetricPlan, pairs: Pairs) -> dict[str, str]:

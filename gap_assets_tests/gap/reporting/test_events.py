@@ -10,7 +10,7 @@ import pytest
 
 from gap_assets.gap.events.data import ALL, LONGEST, SHORTEST, EventRow
 from gap_assets.gap.events.rows import event_rows
-from gap_assets.gap.report.events import (
+from gap_assets.gap.reporting.events import (
     EventsShown,
     EventStrip,
     TimedSentence,
@@ -19,8 +19,8 @@ from gap_assets.gap.report.events import (
     event_section,
     with_ends,
 )
-from gap_assets.gap.report.figures import style
-from gap_assets.gap.report.figures.events import cosine_figure, gap_figure, strip_figure
+from gap_assets.gap.reporting.figures import style
+from gap_assets.gap.reporting.figures.events import cosine_figure, gap_figure, strip_figure
 from gap_assets_tests.gap.events.conftest import simulated
 
 COUNTS = ("events_left_out", "events_cut", "events_without_frames", "videos_of_one_whole_event")

@@ -17,8 +17,8 @@ from gap_assets.gap.metrics.pairwise import Comparisons
 from gap_assets.gap.metrics.spectra import Shapes
 from gap_assets.gap.pairs import FloatArray, Pairs
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report.numbers import Numbers
-from gap_assets.gap.report.pages import data_uri, words
+from gap_assets.gap.reporting.numbers import Numbers
+from gap_assets.gap.reporting.pages import data_uri, words
 
 # Red for video and blue for text as in the paper, in shades that differ in lightness as well.
 VIDEO = "#c8322b"
@@ -49,7 +49,8 @@ class Material:
 
 Exhibit = dict[str, Any]
 """What the page's template reads of a figure: `title`, `caption`, `key`, `panels` (alternative text
-to data URI), `wide`, and `files` (name to content), the same pictures to take away."""
+to data URI) and `wide`; besides `files` (name to content), the same pictures to take away, and
+`figures` (a file's stem to what it was drawn from)."""
 
 
 def exhibit(key: str, panels: Mapping[str, Figure], **numbers: object) -> Exhibit:
@@ -59,9 +60,9 @@ def exhibit(key: str, panels: Mapping[str, Figure], **numbers: object) -> Exhibi
     """
     entry = words("figures")[key]
     drawn = {alt: svg(panel) for alt, panel in panels.items()}
+    stems = [key] if len(panels) == 1 else [f"{key}-{number + 1}" for number in range(len(panels))]
     files: dict[str, bytes] = {}
-    for number, (picture, figure) in enumerate(zip(drawn.values(), panels.values(), strict=True)):
-        stem = key if len(panels) == 1 else f"{key}-{number + 1}"
+    for stem, picture, figure in zip(stems, drawn.values(), panels.values(), strict=True):
         files |= {f"{stem}.svg": picture, f"{stem}.png": png(figure)}
     return {
         "key": key,
@@ -70,6 +71,7 @@ def exhibit(key: str, panels: Mapping[str, Figure], **numbers: object) -> Exhibi
         "panels": {alt: data_uri(picture, "image/svg+xml") for alt, picture in drawn.items()},
         "wide": any(panel.get_figwidth() > PANEL[0] for panel in panels.values()),
         "files": files,
+        "figures": dict(zip(stems, panels.values(), strict=True)),
     }
 
 

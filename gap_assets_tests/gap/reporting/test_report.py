@@ -16,17 +16,17 @@ from gap_assets.gap.events.rows import event_rows
 from gap_assets.gap.metric_rows import MetricPlan, SourceVectors, metric_rows
 from gap_assets.gap.metrics.moments import closed_form
 from gap_assets.gap.projections import fit_projections
-from gap_assets.gap.report.comparison import compare_reports
-from gap_assets.gap.report.events import EventsShown, TimedSentence
-from gap_assets.gap.report.numbers import Numbers, number, with_interval
-from gap_assets.gap.report.pages import definition, words
-from gap_assets.gap.report.readings import readings
-from gap_assets.gap.report.report import ReportInputs, write_report
-from gap_assets.gap.report.verdict import verdict
+from gap_assets.gap.reporting.comparison import compare_reports
+from gap_assets.gap.reporting.events import EventsShown, TimedSentence
+from gap_assets.gap.reporting.numbers import Numbers, number, with_interval
+from gap_assets.gap.reporting.pages import definition, words
+from gap_assets.gap.reporting.readings import readings
+from gap_assets.gap.reporting.report import ReportInputs, write_report
+from gap_assets.gap.reporting.verdict import verdict
 from gap_assets.gap.summaries import MarkedSummary
 from gap_assets_tests.gap.conftest import simulated
 from gap_assets_tests.gap.events.conftest import simulated as simulated_events
-from gap_assets_tests.gap.report.test_events import counts, strip
+from gap_assets_tests.gap.reporting.test_events import counts, strip
 
 PLAN = MetricPlan(encoder="coca", bootstraps=60, permutations=49)
 JPEG = b64decode("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//2Q==")

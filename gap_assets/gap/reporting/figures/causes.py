@@ -6,7 +6,7 @@ from matplotlib.axes import Axes  # noqa: TID253
 from matplotlib.figure import Figure  # noqa: TID253
 
 from gap_assets.gap.causes import Grid
-from gap_assets.gap.report.figures import style
+from gap_assets.gap.reporting.figures import style
 
 NAMES = {
     "gap": "gap",

@@ -13,7 +13,7 @@ from typing import Literal
 
 from gap_assets.gap.metric_rows import MetricRow
 from gap_assets.gap.metrics.resampling import LEAST_UNITS
-from gap_assets.gap.report.numbers import Numbers, number, with_interval
+from gap_assets.gap.reporting.numbers import Numbers, number, with_interval
 
 LEVEL = 0.05  # of the label flips; n pairs reach 2 / 2^n at least
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from gap_assets.gap.cones import apart
 from gap_assets.gap.pooled import DETAIL, GRID, RANK, PooledRow
-from gap_assets.gap.report.numbers import number, with_interval
+from gap_assets.gap.reporting.numbers import number, with_interval
 
 GAP = "centroid_gap_debiased"
 
 
 def section(rows: Sequence[PooledRow]) -> dict[str, Any] | None:
     """What the page's template reads of the section; None without rows."""
-    from gap_assets.gap.report.figures import pooled as figures
-    from gap_assets.gap.report.figures.style import exhibit
+    from gap_assets.gap.reporting.figures import pooled as figures
+    from gap_assets.gap.reporting.figures.style import exhibit
 
     grid, detail = ([row for row in rows if row.study == study] for study in (GRID, DETAIL))
     if not rows:

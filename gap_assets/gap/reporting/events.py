@@ -12,7 +12,7 @@ from typing import Any
 from gap_assets.gap.events.data import LONGEST, SHORTEST, EventRow, find_row
 from gap_assets.gap.metrics.retrieval import TIE
 from gap_assets.gap.pairs import MIN_PAIRS, AnyFloats, FloatArray
-from gap_assets.gap.report.numbers import number
+from gap_assets.gap.reporting.numbers import number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +60,8 @@ class EventsShown:
 
 def event_section(shown: EventsShown | None) -> dict[str, Any] | None:
     """What the page's template reads of the section; None where no sentence has times."""
-    from gap_assets.gap.report.figures.events import cosine_figure, gap_figure, strip_figure
-    from gap_assets.gap.report.figures.style import exhibit
+    from gap_assets.gap.reporting.figures.events import cosine_figure, gap_figure, strip_figure
+    from gap_assets.gap.reporting.figures.style import exhibit
 
     if shown is None or not shown.rows:
         return None

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes  # noqa: TID253
 from matplotlib.figure import Figure  # noqa: TID253
 
 from gap_assets.gap.metric_rows import FRAMES, MEAN, NOISE, MetricRow
-from gap_assets.gap.report.figures import style
-from gap_assets.gap.report.numbers import mean_and_spread, number, with_interval
+from gap_assets.gap.reporting.figures import style
+from gap_assets.gap.reporting.numbers import mean_and_spread, number, with_interval
 
 Series = dict[str, tuple[str, str]]  # label to metric and colour
 LADDER: Series = {

@@ -18,8 +18,8 @@ from gap_assets.gap.metrics.interventions import (
 )
 from gap_assets.gap.metrics.retrieval import middle_rank
 from gap_assets.gap.pairs import FloatArray
-from gap_assets.gap.report.figures import style
-from gap_assets.gap.report.numbers import Numbers, number
+from gap_assets.gap.reporting.figures import style
+from gap_assets.gap.reporting.numbers import Numbers, number
 
 SOME_EXCESS = 0.05  # of own-modality neighbours over swapped labels: modalities are apart
 LOOKS = (  # of the measures of an intervention

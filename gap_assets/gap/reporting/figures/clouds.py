@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes  # noqa: TID253
@@ -12,12 +13,16 @@ from PIL import Image
 from gap_assets.gap.metrics.pairwise import BIN_WIDTH, BINS
 from gap_assets.gap.pairs import FloatArray, evenly_spaced
 from gap_assets.gap.projections import ProjectionModel, fit_umap
-from gap_assets.gap.report.figures import style
-from gap_assets.gap.report.numbers import number
+from gap_assets.gap.reporting.figures import style
+from gap_assets.gap.reporting.numbers import number
 
 PAIR_LINES = 500
 STABILITY_PAIRS = 1000
 PREVIEW_COLOURS = 64
+METHODS: dict[str, dict[str, Any]] = {
+    "umap": {"xticks": [], "yticks": []},
+    "svd": {"xlabel": "first direction", "ylabel": "second direction"},
+}
 NO_EDGES = 0.001  # share of the graph's edge weight between the modalities
 
 
@@ -59,35 +64,39 @@ def projected_clouds(given: style.Material) -> style.Exhibit:
     if given.untrained:
         rows = {"untrained": _untrained_points(given), **rows}
     panels = {}
-    for method, names in (
-        ("UMAP", {"xticks": [], "yticks": []}),
-        ("SVD", {"xlabel": "first direction", "ylabel": "second direction"}),
-    ):
+    for method in (name for name in METHODS if name in given.points):
         for network, points in rows.items():
-            figure, axes = style.panel((style.PANEL[0], 3.9))
-            _draw_pairs(axes, points[method.lower()])
-            axes.set(**names)
-            axes.set_title(f"{method}, {network}", fontsize=11)
-            style.legend_above(figure, axes)
-            panels[f"{method} of videos and texts, {network} network"] = figure
+            alt = f"{method.upper()} of videos and texts, {network} network"
+            panels[alt] = cloud(points[method], method=method, network=network)
     return style.exhibit("projections", panels, umap=_on_umap(given.projections))
+
+
+def cloud(points: FloatArray, *, method: str, network: str = "trained") -> Figure:
+    """The pairs (2N, 2), videos first, in one of `METHODS`."""
+    figure, axes = style.panel((style.PANEL[0], 3.9))
+    _draw_pairs(axes, points)
+    axes.set(**METHODS[method])
+    axes.set_title(f"{method.upper()}, {network}", fontsize=11)
+    style.legend_above(figure, axes)
+    return figure
 
 
 def _untrained_points(given: style.Material) -> dict[str, FloatArray]:
     assert given.untrained is not None
     rows = np.concatenate([given.untrained.video, given.untrained.text])
-    most = min(given.projections.neighbors, len(rows) - 1)
     directions = np.linalg.svd(rows, full_matrices=False)[2][:2]
-    return {
-        "umap": fit_umap(rows, seed=given.numbers.plan.seed, neighbors=most).embedding_.astype(
-            np.float64
-        ),
-        "svd": rows @ directions.T,
-    }
+    points = {"svd": rows @ directions.T}
+    if "umap" in given.points:
+        most = min(given.projections.neighbors, len(rows) - 1)
+        umap = fit_umap(rows, seed=given.numbers.plan.seed, neighbors=most)
+        points["umap"] = umap.embedding_.astype(np.float64)
+    return points
 
 
 def _on_umap(projections: ProjectionModel) -> str:
     """What UMAP's picture may be read for, by the graph that it draws."""
+    if "umap" not in projections.coordinates:
+        return "UMAP's pictures are left out, for umap-learn is not installed here."
     count, share = projections.graph_components, projections.cross_modal_edge_share
     if share < NO_EDGES:
         return (
@@ -181,8 +190,10 @@ def _mark_means(axes: Axes, means: Mapping[str, float]) -> None:
         axes.text(mean, height, f" {mean:.3f}", color=colour, fontsize=9, va="center")
 
 
-def stability(given: style.Material) -> style.Exhibit:
+def stability(given: style.Material) -> style.Exhibit | None:
     """Small multiples of UMAP: the same data, other seeds and neighbourhood sizes."""
+    if "umap" not in given.points:
+        return None
     pairs = given.pairs.take(evenly_spaced(len(given.pairs), STABILITY_PAIRS))
     rows = np.concatenate([pairs.video, pairs.text])
     most, usual = len(rows) - 1, given.projections.neighbors
@@ -208,8 +219,9 @@ def preview_picture(given: style.Material) -> bytes:
     gap = given.numbers.value("centroid_gap")
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    _draw_pairs(style.plain(left), given.points["umap"])
-    left.set(title="UMAP", xticks=[], yticks=[])
+    method = "umap" if "umap" in given.points else "svd"
+    _draw_pairs(style.plain(left), given.points[method])
+    left.set(title=method.upper(), xticks=[], yticks=[])
     _draw_pairs(style.plain(right), given.points["gap_axis"])
     right.set(title=f"along the gap: {gap:.3f}")
     _draw_centroids(right, given.points["gap_axis"])

@@ -13,7 +13,7 @@ from gap_assets.gap.cones import CLASS, IMAGE, OUTPUT, ConeProfile, ConeRow, Par
 from gap_assets.gap.metric_rows import FRAMES, NOISE
 from gap_assets.gap.metrics.cone import half_angle, log10_cap_share
 from gap_assets.gap.metrics.random_networks import HE, PAPER, RandomCones
-from gap_assets.gap.report.figures import style
+from gap_assets.gap.reporting.figures import style
 
 SHOWN_DEPTHS = (1, 3, 6, 12)
 SHOWN_CONES = (0.25, 0.5, 0.75)

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes  # noqa: TID253
 from matplotlib.figure import Figure  # noqa: TID253
 
 from gap_assets.gap.events.data import ALL, EventRow, find_row
-from gap_assets.gap.report.events import EventStrip
-from gap_assets.gap.report.figures import style
+from gap_assets.gap.reporting.events import EventStrip
+from gap_assets.gap.reporting.figures import style
 
 COSINES = {
     "cosine_inside": ("inside the event", style.VIDEO),

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure  # noqa: TID253
 
 from gap_assets.gap.pooled import PooledRow
-from gap_assets.gap.report.figures import style
+from gap_assets.gap.reporting.figures import style
 
 LEAST_RANGE = 0.1  # of the colours of a heat map
 Looks = dict[str, tuple[str, str]]  # metric to label and colour

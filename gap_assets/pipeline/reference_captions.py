@@ -116,7 +116,9 @@ def _read_file(path: Path) -> dict[str, dict[str, Any]]:
             " video_id and a caption or sentences."
         ) from error
     except csv.Error as error:
-        raise CaptionsFileError(f"The captions file {path} cannot be read as CSV: {error}.") from error
+        raise CaptionsFileError(
+            f"The captions file {path} cannot be read as CSV: {error}."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise CaptionsFileError(
             f"The captions file {path} is neither JSON nor JSON lines ({error})."

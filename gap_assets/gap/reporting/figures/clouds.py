@@ -114,7 +114,7 @@ def gap_axis(given: style.Material) -> style.Exhibit:
     """Coordinates along the gap (x) with marginal histograms and both centroids."""
     gap = given.numbers.value("centroid_gap")
     points = given.points["gap_axis"]
-    figure = Figure(figsize=(style.WIDE[0], 4.2), layout="constrained")
+    figure = style.Drawing(figsize=(style.WIDE[0], 4.2), layout="constrained")
     top, axes = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
     style.plain(axes)
     _draw_pairs(axes, points)
@@ -198,7 +198,7 @@ def stability(given: style.Material) -> style.Exhibit | None:
     rows = np.concatenate([pairs.video, pairs.text])
     most, usual = len(rows) - 1, given.projections.neighbors
     sizes = sorted({min(usual, most), min(usual * 3, most)})
-    figure = Figure(figsize=(style.WIDE[0], 2.1 * len(sizes)), layout="constrained")
+    figure = style.Drawing(figsize=(style.WIDE[0], 2.1 * len(sizes)), layout="constrained")
     grid = figure.subplots(len(sizes), 3, squeeze=False)
     for (row, seed), axes in np.ndenumerate(grid):
         points = fit_umap(rows, seed=seed, neighbors=sizes[row]).embedding_.astype(np.float64)

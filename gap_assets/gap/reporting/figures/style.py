@@ -75,9 +75,18 @@ def exhibit(key: str, panels: Mapping[str, Figure], **numbers: object) -> Exhibi
     }
 
 
+class Drawing(Figure):
+    """A figure that a notebook shows as a cell's result, whether it plots with pyplot or not."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
 def panel(size: tuple[float, float] = PANEL) -> tuple[Figure, Axes]:
     """A figure with one plain axes: no box, light grid."""
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Drawing(figsize=size, layout="constrained")
     return figure, plain(figure.subplots())
 
 

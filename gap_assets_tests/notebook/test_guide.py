@@ -1,6 +1,7 @@
-"""What a notebook does: the lines of docs/notebook.md, and the report inside a cell."""
+"""What a notebook does: the cells of docs, and the report inside a cell."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,8 @@ import pytest
 import gap_assets
 from gap_assets.notebook import show_report
 
-GUIDE = Path(__file__).parents[1] / "docs" / "notebook.md"
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = DOCS / "notebook.md"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HEAVY = "torch dagster duckdb polars pydantic numpy IPython"
 
@@ -33,6 +35,10 @@ def run_cell(line: str, names: dict[str, Any]) -> Any:
     return None
 
 
+def blocks(text: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # seconds, on a busy machine
 def test_the_guides_lines_run(tmp_path, world, monkeypatch):
@@ -41,7 +47,7 @@ def test_the_guides_lines_run(tmp_path, world, monkeypatch):
     text = GUIDE.read_text(encoding="utf-8")
     text = text.replace("--models hub", "--models embedded")  # the hub's are too large for a test
     text = text.replace("/path/to/the/drive", str(tmp_path / "my drive"))
-    five, keep, restore = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    five, keep, restore, opened = blocks(text)
     names: dict[str, Any] = {}
 
     install, *rest = five.splitlines()
@@ -49,6 +55,8 @@ def test_the_guides_lines_run(tmp_path, world, monkeypatch):
     *_, report, tables = [run_cell(line, names) for line in rest]
     assert "Modality gap" in report._repr_html_()
     assert len(tables) == len(list(world.glob("*.mp4")))
+    for line in opened.splitlines():
+        run_cell(line, names)
 
     for line in [*keep.splitlines(), *keep.splitlines(), "!rm -r data", *restore.splitlines()]:
         run_cell(line, names)
@@ -58,9 +66,37 @@ def test_the_guides_lines_run(tmp_path, world, monkeypatch):
     assert len(run_cell(rest[3], names)) == len(tables)
 
 
+def test_the_lines_on_an_open_folder_run(made_in_file):
+    [*_, opened] = blocks(GUIDE.read_text(encoding="utf-8"))
+    names: dict[str, Any] = {"gap_assets": gap_assets, "DATA": made_in_file.data}
+    *_, figure, report = [run_cell(line, names) for line in opened.splitlines()]
+    assert names["video"].shape == names["text"].shape
+    assert len(names["times"]) == len(names["images"]) > 0
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert "Modality gap" in report._repr_html_()
+
+
+def test_the_notebook_on_own_embeddings_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    # As in the light library: UMAP takes longest, and other tests draw it.
+    monkeypatch.setattr("gap_assets.gap.projections.umap_is_installed", lambda: False)
+    notebook = json.loads((DOCS / "own_embeddings.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert not any(cell["outputs"] for cell in cells)
+    names: dict[str, Any] = {}
+    shown = [run_cell("".join(cell["source"]), names) for cell in cells]
+    assert "Ten numbers" in shown[1]._repr_html_()
+    assert "The modality gap exists here" in capsys.readouterr().out
+    assert shown[2]["gap"] == "present"
+    assert shown[4].html.exists()
+    given = names["found"].metrics["centroid_gap_debiased"]
+    assert shown[5].value == pytest.approx(given.value)
+    assert shown[6] < given.value / 10
+
+
 def test_the_package_itself_is_light():
     code = f"import gap_assets, sys; sys.exit(bool(sys.modules.keys() & {HEAVY.split()}))"
-    assert "show_report" in dir(gap_assets)
+    assert {"open", "show_report"} <= set(dir(gap_assets))
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -76,7 +112,7 @@ def test_the_folder_is_that_of_the_command_line(monkeypatch, tmp_path):
     monkeypatch.setenv("GAP_DATA", str(tmp_path / "mine"))
     shown = show_report(height=321)
     assert shown.page == page
-    assert repr(shown) == f"InlineReport(page={page!r}, height=321)"
+    assert repr(shown) == f"InlinePage(page={page!r}, height=321)"
     assert 'srcdoc="&lt;title&gt;a &quot;quoted&quot; &amp; é&lt;/title&gt;"' in shown._repr_html_()
     assert "height: 321px" in shown._repr_html_()
 

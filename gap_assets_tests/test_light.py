@@ -38,7 +38,9 @@ class Only:  # Packages that are known; others are as if they were not installed
         top = name.partition(".")[0]
         known = top in sys.stdlib_module_names | {known} or top.startswith("_sysconfigdata")
         return self.finder.find_spec(name, *where) if known else None
-sys.meta_path[:] = [Only(finder) for finder in sys.meta_path]
+# The finder of an editable install would add the platform's modules.
+own = [f for f in sys.meta_path if not getattr(f, "__module__", "").startswith("__editable__")]
+sys.meta_path[:] = [Only(finder) for finder in own]
 """
 
 

@@ -57,7 +57,7 @@ class PairedEmbeddings(NamedTuple):
     ids: list[str]
 
 
-class Frames(NamedTuple):
+class TimedImages(NamedTuple):
     """`times` (T,) float64 in seconds from the video's start, and the `images` of then."""
 
     times: FloatArray
@@ -98,6 +98,8 @@ class DataFolder:
         Raises:
             WarehouseError: The SQL is wrong; in one sentence.
         """
+        if self.warehouse.is_lake:
+            return self.warehouse.query(query)
         with sql_as_one_sentence():
             try:
                 return readable(self.warehouse).read(query)
@@ -181,7 +183,7 @@ class DataFolder:
         told = [definition(metric) for metric in rows["metric"]]
         return rows.with_columns(pl.Series("definition", told, dtype=pl.String))
 
-    def frames(self, video_id: str) -> Frames:
+    def frames(self, video_id: str) -> TimedImages:
         """The stored frames of a video; a picture that stays is stored once.
 
         Raises:
@@ -199,7 +201,7 @@ class DataFolder:
                 " the videos."
             )
         times: NDArray[np.float64] = np.array([time for time, _ in rows])
-        return Frames(times, [Image.open(io.BytesIO(image)) for _, image in rows])
+        return TimedImages(times, [Image.open(io.BytesIO(image)) for _, image in rows])
 
     def figure(self, name: str) -> "Figure":
         """One of the report's numbered figures, drawn anew, to be shown, changed or saved.
@@ -213,14 +215,14 @@ class DataFolder:
             FileNotFoundError: The folder has no report yet.
         """
         from gap_assets.gap.projections import ProjectionModel
-        from gap_assets.gap.reporting.figures import draw
+        from gap_assets.gap.reporting.figures import numbered_figure
         from gap_assets.pipeline.projections import projection_file
         from gap_assets.pipeline.report import read_material
 
         plan = self._plan_of_report()
         projections = ProjectionModel.load(projection_file(str(self.settings.report)))
         copy = readable(self.warehouse)
-        return draw(name, read_material(copy, plan=plan, projections=projections))
+        return numbered_figure(name, read_material(copy, plan=plan, projections=projections))
 
     def report(self, *, height: int = 800) -> InlinePage:
         """The report inside the cell, in a frame of so many pixels.
@@ -249,8 +251,9 @@ class DataFolder:
         """Rows by table and view."""
         copy = readable(self.warehouse)
         there = copy.tuples(
-            "SELECT table_name FROM information_schema.tables"
-            " WHERE table_catalog = current_database()"
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
+            " UNION ALL"
+            " SELECT view_name FROM duckdb_views() WHERE database_name = current_database()"
         )
         names = [name for name in (*VIEWS, *TABLES) if (name,) in there]
         return {name: copy.tuples(f'SELECT count(*) FROM "{name}"')[0][0] for name in names}  # noqa: S608

@@ -33,7 +33,7 @@ def exhibits(given: Material) -> list[Exhibit]:
     return [made for draw in ORDER.values() if (made := draw(given))]
 
 
-def draw(name: str, given: Material) -> Figure:
+def numbered_figure(name: str, given: Material) -> Figure:
     """One figure.
 
     Args:
@@ -59,6 +59,6 @@ def draw(name: str, given: Material) -> Figure:
     found: Mapping[str, Figure] = made["figures"]
     if name not in found:
         raise GapInputError(
-            f"The figure {key!r} has {len(found)} panels; name {' or '.join(found)}."
+            f"The figure {key!r} is drawn as {' and '.join(found)}; name one of them."
         )
     return found[name]

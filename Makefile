@@ -52,4 +52,4 @@ lock:
 	$(COMPILE) --constraint requirements.lock --extra cluster -o requirements-cluster.lock
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build *.egg-info light/build light/*.egg-info

@@ -24,8 +24,8 @@ from gap_assets.gap.metrics.pooling import Pooled, pooling
 from gap_assets.gap.metrics.resampling import bootstrap_weights, interval, sign_flip_test
 from gap_assets.gap.metrics.separability import d_prime
 from gap_assets.gap.pairs import Pairs, unit_rows
-from gap_assets.gap.report.numbers import Numbers
-from gap_assets.gap.report.verdict import gap_outcome
+from gap_assets.gap.reporting.numbers import Numbers
+from gap_assets.gap.reporting.verdict import gap_outcome
 from gap_assets.gap.scorecard import Metric, summarise
 
 PLAN = MetricPlan(encoder="simulated", bootstraps=400, permutations=199)

@@ -30,7 +30,7 @@ def report(
     """Print where the gap report is, or write a page that compares two data folders."""
     with one_sentence():
         if compare:
-            from gap_assets.gap.report.comparison import compare_reports
+            from gap_assets.gap.reporting.comparison import compare_reports
 
             # Without a folder of its own the page goes to the first of the two.
             source = context.get_parameter_source("data")
@@ -46,8 +46,17 @@ def report(
 
 @app.command(rich_help_panel=MEASURE)
 def metrics(
-    video: Annotated[Path, typer.Option(help="Embeddings of the videos: an .npy array (N, D).")],
-    text: Annotated[Path, typer.Option(help="Embeddings of their texts, row for row.")],
+    video: Annotated[
+        Path,
+        typer.Option(
+            help="Embeddings of the videos, one row each: FILE.npy, FILE.npz[:NAME] or"
+            " FILE.parquet[:COLUMN].",
+            metavar="FILE",
+        ),
+    ],
+    text: Annotated[
+        Path, typer.Option(help="Embeddings of their texts, row for row.", metavar="FILE")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="All numbers as JSON.")] = False,  # noqa: FBT002
     report: Annotated[
         Path | None,
@@ -79,11 +88,11 @@ def metrics(
 
 def _report_of_files(video: Path, text: Path, folder: Path) -> None:
     """Writes the report of two arrays and prints its verdict and its page."""
-    from gap_assets.gap.own import report_of_embeddings
-    from gap_assets.gap.pairs import load_embeddings
+    from gap_assets import gap
 
-    files = report_of_embeddings(load_embeddings(video), load_embeddings(text), directory=folder)
-    console.print(json.loads(files.json.read_text(encoding="utf-8"))["verdict"])
+    found = gap.report(gap.load_embeddings(video), gap.load_embeddings(text))
+    files = found.save(folder)
+    console.print(found.verdict)
     print(files.html)
 
 

@@ -1,6 +1,5 @@
 """Options that several commands share. What a command does with them is in its module."""
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from gap_assets.profiles import ProfileName
 from gap_assets.settings import data_directory
+from gap_assets.version import VERSION
 
 
 def path_or_refusal(text: str | Path) -> Path:
@@ -32,7 +32,7 @@ Data = Annotated[
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001
     if asked:
-        print(f"gap_assets {version('gap_assets')}")
+        print(f"gap_assets {VERSION}")
         raise typer.Exit
 
 

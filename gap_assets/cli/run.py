@@ -68,7 +68,7 @@ def run(
     captions: Annotated[
         Path | None,
         typer.Option(
-            help="Human captions: a JSON or JSON lines file, or a folder.",
+            help="Human captions: a JSON, JSON lines or CSV file, or a folder of them.",
             parser=path_or_refusal,
             metavar="FILE|FOLDER",
         ),

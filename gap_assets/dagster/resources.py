@@ -83,7 +83,7 @@ class Sources(dg.ConfigurableResource):  # type: ignore[type-arg]
     excluded: str
     """A text file that names videos to leave out, one a line."""
     captions: str | None = None
-    """A file or folder of human captions (.json, .jsonl)."""
+    """A file or folder of human captions (.json, .jsonl, .csv)."""
     report: str
     """The folder that the report is written to."""
 

@@ -6,7 +6,6 @@ sentence; what is merely remarkable (duplicates, a constant modality) becomes a 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,8 +79,9 @@ def check_pairs(video: AnyFloats, text: AnyFloats) -> Pairs:
         GapInputError: Not two-dimensional, not numbers, different shapes, fewer than three pairs,
             NaN or infinite values, or rows of zeros.
     """
-    _check_rows("video", video)
-    _check_rows("text", text)
+    video, text = _as_array("video", video), _as_array("text", text)
+    check_rows("video", video)
+    check_rows("text", text)
     if len(video) != len(text):
         raise GapInputError(
             f"{len(video)} video rows and {len(text)} text rows: row i of both arrays must belong "
@@ -100,28 +100,19 @@ def check_pairs(video: AnyFloats, text: AnyFloats) -> Pairs:
     return Pairs(video, text, (*_remarks("video", video), *_remarks("text", text)))
 
 
-def load_embeddings(path: Path) -> AnyFloats:
-    """Reads an (N, D) array from an `.npy` file, without unpickling anything.
+def _as_array(name: str, rows: AnyFloats) -> AnyFloats:
+    try:
+        return np.asarray(rows)  # Tensors and lists of lists, too.
+    except ValueError:
+        raise GapInputError(f"{name} rows have different lengths; they must be (N, D).") from None
+
+
+def check_rows(name: str, rows: AnyFloats) -> None:
+    """Checks that rows (N, D) are embeddings: numbers, finite, and none of zeros.
 
     Raises:
-        GapInputError: The file is missing or is not a plain array of numbers.
+        GapInputError: They are not; the message begins with the name.
     """
-    try:
-        array = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise GapInputError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (ValueError, EOFError):
-        raise GapInputError(
-            f"{path} cannot be read as an .npy array of numbers; write one with numpy.save."
-        ) from None
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise GapInputError(f"{path} is an .npz archive; give one .npy array.")
-    _check_rows(str(path), array)
-    return array
-
-
-def _check_rows(name: str, rows: AnyFloats) -> None:
     if rows.ndim != 2:
         raise GapInputError(f"{name} has shape {rows.shape}; it must be (pairs, dimensions).")
     if rows.dtype.kind != "f":

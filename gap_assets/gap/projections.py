@@ -1,14 +1,18 @@
 """Pictures' coordinates: UMAP, the paper's uncentred SVD, and the axis of the gap itself.
 
+UMAP is left out where umap-learn is not installed, as in the light library.
+
 A model is fitted on all pairs, videos and texts together, and places later pairs in the same
 picture. It is stored as plain arrays: loading rebuilds UMAP's neighbour index instead of
 unpickling it, so a file from elsewhere cannot run code and survives changes of version.
 """
 
 import io
+import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,7 @@ METHODS = ("umap", "svd", "gap_axis")
 
 @dataclass(frozen=True)
 class ProjectionModel:
-    """Three fitted projections of N pairs.
+    """Three fitted projections of N pairs, or two without UMAP.
 
     Attributes:
         rows: (2N, D) float32 unit rows of the fit, the video block before the text block.
@@ -33,8 +37,9 @@ class ProjectionModel:
         neighbors: UMAP's n_neighbors.
         seed: UMAP's random_state.
         graph_components: Connected parts of UMAP's neighbour graph. Two or more: their distance in
-            the picture is set by UMAP's layout, not by the data.
-        cross_modal_edge_share: Share of the graph's edge weight between videos and texts.
+            the picture is set by UMAP's layout, not by the data. 0 without UMAP.
+        cross_modal_edge_share: Share of the graph's edge weight between videos and texts; NaN
+            without UMAP.
     """
 
     rows: NDArray[np.float32]
@@ -59,7 +64,8 @@ class ProjectionModel:
             for name, axes in self.axes.items():
                 placed[name][new] = rows[new].astype(np.float64) @ axes
             placed["gap_axis"][new, 0] -= self.origin
-            placed["umap"][new] = self._umap.transform(rows[new])
+            if "umap" in placed:
+                placed["umap"][new] = self._umap.transform(rows[new])
         return placed
 
     @cached_property
@@ -119,7 +125,7 @@ class ProjectionModel:
 def fit_projections(
     video: AnyFloats, text: AnyFloats, *, seed: int = 0, neighbors: int = 15
 ) -> ProjectionModel:
-    """Fits all three projections on N pairs.
+    """Fits the projections on N pairs.
 
     UMAP: umap-learn with cosine distances, seeded, otherwise its defaults. SVD: the two leading
     right singular vectors of the stacked, uncentred rows, as in the paper's figure 1, through the
@@ -135,12 +141,8 @@ def fit_projections(
     Raises:
         GapInputError: See `check_pairs`.
     """
-    from scipy.sparse.csgraph import connected_components
-
     pairs = check_pairs(video, text)
-    n = len(pairs)
     rows = np.concatenate([pairs.video, pairs.text])
-    umap = fit_umap(rows, seed=seed, neighbors=neighbors)
     svd_axes = _leading(rows, 2)
     centroids = pairs.video.mean(axis=0), pairs.text.mean(axis=0)
     gap = centroids[0] - centroids[1]
@@ -149,10 +151,12 @@ def fit_projections(
     across = _leading(deviations - np.outer(deviations @ along, along), 1)
     gap_axes = np.stack([along, across[:, 0]], axis=1)
     origin = float((centroids[0] + centroids[1]) @ along / 2)
+    umap = fit_umap(rows, seed=seed, neighbors=neighbors) if umap_is_installed() else None
+    components, across_share = _joined(umap.graph_) if umap is not None else (0, math.nan)
     return ProjectionModel(
         rows=rows.astype(np.float32),
         coordinates={
-            "umap": umap.embedding_.astype(np.float64),
+            **({} if umap is None else {"umap": umap.embedding_.astype(np.float64)}),
             "svd": rows @ svd_axes,
             "gap_axis": rows @ gap_axes - np.array([origin, 0.0]),
         },
@@ -160,9 +164,23 @@ def fit_projections(
         origin=origin,
         neighbors=neighbors,
         seed=seed,
-        graph_components=int(connected_components(umap.graph_, return_labels=False)),
-        cross_modal_edge_share=float(umap.graph_[:n, n:].sum() / umap.graph_[:n].sum()),
+        graph_components=components,
+        cross_modal_edge_share=across_share,
     )
+
+
+def umap_is_installed() -> bool:
+    """Whether UMAP's pictures can be made here."""
+    return find_spec("umap") is not None
+
+
+def _joined(graph: Any) -> tuple[int, float]:
+    """Connected parts of a graph (2N, 2N), and its share of weight between the two halves."""
+    from scipy.sparse.csgraph import connected_components
+
+    n = graph.shape[0] // 2
+    parts = int(connected_components(graph, return_labels=False))
+    return parts, float(graph[:n, n:].sum() / graph[:n].sum())
 
 
 def fit_umap(rows: AnyFloats, *, seed: int, neighbors: int, **options: Any) -> Any:

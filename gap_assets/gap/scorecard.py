@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gap_assets.gap.embedding_files import load_embeddings
 from gap_assets.gap.metrics.copies import copies_count, near_copies
 from gap_assets.gap.metrics.moments import closed_form
 from gap_assets.gap.metrics.pairwise import Comparisons, compare_all
@@ -46,7 +47,6 @@ from gap_assets.gap.pairs import (
     Pairs,
     check_pairs,
     duplicate_share,
-    load_embeddings,
 )
 
 SPLIT_HALVES = 200
@@ -123,8 +123,8 @@ def scorecard(
     ]
 
 
-def scorecard_of_files(video: Path, text: Path, *, seed: int = 0) -> list[Metric]:
-    """The scorecard of two `.npy` files of paired embeddings (N, D)."""
+def scorecard_of_files(video: Path | str, text: Path | str, *, seed: int = 0) -> list[Metric]:
+    """The scorecard of two files of paired embeddings (N, D); see `load_embeddings`."""
     return scorecard(load_embeddings(video), load_embeddings(text), seed=seed)
 
 

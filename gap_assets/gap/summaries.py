@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gap_assets.gap.report.numbers import number
+from gap_assets.gap.reporting.numbers import number
 
 SHOWN = 3
 REASONS = {
@@ -46,7 +46,7 @@ def section(summaries: Sequence[MarkedSummary]) -> dict[str, Any] | None:
     The worst are first those that are not the model's own, then those with the largest share of
     words from nowhere, then those farthest from their captions; the best are the other end.
     """
-    from gap_assets.gap.report.figures.trust import trust
+    from gap_assets.gap.reporting.figures.trust import trust
 
     if not summaries:
         return None

@@ -8,7 +8,7 @@ import polars as pl
 
 from gap_assets.gap.events.data import ALL, EventRow, Events
 from gap_assets.gap.events.rows import event_rows
-from gap_assets.gap.report.events import EventsShown, EventStrip, TimedSentence
+from gap_assets.gap.reporting.events import EventsShown, EventStrip, TimedSentence
 from gap_assets.parameters import GapStatistics
 from gap_assets.warehouse.rows import typed_rows
 from gap_assets.warehouse.store import Warehouse

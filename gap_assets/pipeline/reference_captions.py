@@ -1,8 +1,11 @@
 """Human captions of the videos: reads the files they come in. No model writes anything here."""
 
+import csv
+import io
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from gap_assets.graph import fingerprint
 from gap_assets.warehouse.schema import row_types
 
 COLUMNS = row_types("reference_captions")
-
+SUFFIXES = (".json", ".jsonl", ".csv")
 
 # ActivityNet's own files, and those of the data set on the hub, differ only by their names.
 ACTIVITYNET = re.compile(r"(?:activitynet_captions_)?(train|val)_?(\d?)(?:_modified)?")
@@ -56,10 +59,12 @@ class ReferenceCaption(BaseModel):
 
 
 def read_captions(path: Path) -> pl.DataFrame:
-    """Reads a captions file, or all `.json` and `.jsonl` files of a folder.
+    """Reads a captions file, or all `.json`, `.jsonl` and `.csv` files of a folder.
 
     Known are a JSON array and JSON lines of objects with `video_id` and `caption` (or `sentences`),
-    and ActivityNet Captions' own JSON: video id to `duration`, `timestamps` and `sentences`.
+    and ActivityNet Captions' own JSON: video id to `duration`, `timestamps` and `sentences`. A CSV
+    file has a header with `video_id` and `caption`, and perhaps `start` and `end` in seconds; the
+    rows of a video are its sentences, in their order.
 
     Returns:
         One row a video, with the columns `COLUMNS`; of an id that a file repeats the last, of one
@@ -71,10 +76,11 @@ def read_captions(path: Path) -> pl.DataFrame:
     """
     files = [path]
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in {".json", ".jsonl"})
+        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
         if not files:
             raise CaptionsFileError(
-                f"{path} holds no captions (.json or .jsonl); name a file or folder that does."
+                f"{path} holds no captions ({', '.join(SUFFIXES)}); name a file or folder that"
+                " does."
             )
     rows: dict[str, Any] = {}
     for file in files:
@@ -98,7 +104,8 @@ def _read_file(path: Path) -> dict[str, dict[str, Any]]:
     except UnicodeDecodeError as error:
         raise CaptionsFileError(f"The captions file {path} cannot be read: no UTF-8.") from error
     try:
-        items = _items(text, name=path.stem)
+        is_csv = path.suffix.lower() == ".csv"
+        items = _from_csv(text) if is_csv else _items(text, name=path.stem)
         captions = TypeAdapter(list[ReferenceCaption]).validate_python(items)
     except ValidationError as error:
         first = error.errors()[0]
@@ -107,6 +114,10 @@ def _read_file(path: Path) -> dict[str, dict[str, Any]]:
             f"The captions file {path} has a wrong entry"
             f" ({where}: {first['msg'].removeprefix('Value error, ')}); each needs a"
             " video_id and a caption or sentences."
+        ) from error
+    except csv.Error as error:
+        raise CaptionsFileError(
+            f"The captions file {path} cannot be read as CSV: {error}."
         ) from error
     except (ValueError, RecursionError) as error:
         raise CaptionsFileError(
@@ -131,3 +142,66 @@ def _items(text: str, *, name: str) -> list[Any]:
     if isinstance(content, dict) and all(isinstance(value, dict) for value in content.values()):
         return [{"video_id": video_id, **origin, **value} for video_id, value in content.items()]
     raise ValueError("it holds neither a list of captions nor a table of videos")
+
+
+def _from_csv(text: str) -> list[Any]:
+    """One entry a video, of the rows of a CSV file.
+
+    Raises:
+        csv.Error: If it is not what `read_captions` describes.
+    """
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    header = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = header
+    if header.count("video_id") != 1 or header.count("caption") != 1:
+        raise csv.Error(
+            "its first line must name the columns, video_id and caption among them, with commas"
+            f" between them, and is {','.join(header)[:80]!r}"
+        )
+    videos: dict[str, dict[str, Any]] = {}
+    for line, row in _numbered(reader):
+        if None in row or None in row.values():
+            raise csv.Error(
+                f"line {line} has not as many cells as the first; a caption with a comma needs"
+                ' double quotes ("…")'
+            )
+        video_id = row["video_id"].strip()
+        if not video_id:
+            raise csv.Error(f"line {line} names no video")
+        item = videos.setdefault(
+            video_id, {"video_id": video_id, "sentences": [], "timestamps": []}
+        )
+        item["sentences"].append(row["caption"])
+        item["timestamps"] += _times(row, line)
+        if len(item["timestamps"]) not in (0, len(item["sentences"])):
+            raise csv.Error(
+                f"up to line {line} some rows of {video_id} have a start and an end and"
+                " others have none; give all of a video's rows times, or none"
+            )
+    return list(videos.values())
+
+
+def _numbered(reader: "csv.DictReader[str]") -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows with the line that each ends on; what is wrong with one names it, too."""
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise csv.Error(f"after line {reader.line_num}: {error}") from error
+        yield reader.line_num, row
+
+
+def _times(row: Mapping[str, str], line: int) -> list[tuple[float, float]]:
+    """Start and end of a row's sentence, in seconds, or nothing where both are empty."""
+    given = [row.get(name, "").strip() for name in ("start", "end")]
+    if not any(given):
+        return []
+    try:
+        start, end = (float(text) for text in given)
+    except ValueError:
+        start = end = math.nan
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise csv.Error(f"line {line} has the times {given}; start and end are seconds, as 12.5")
+    return [(start, end)]

@@ -1,13 +1,15 @@
 """What the gap report shows of a warehouse: metrics, embeddings, texts and thumbnails."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from gap_assets.gap.cones import ConeRow
 from gap_assets.gap.filtering import CaptionedFrame, FilteredCaptions
 from gap_assets.gap.metric_rows import MetricPlan, MetricRow, SourceVectors
 from gap_assets.gap.pooled import PooledRow
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report.report import ReportInputs
+from gap_assets.gap.reporting.numbers import Numbers
+from gap_assets.gap.reporting.report import ReportInputs, material
 from gap_assets.gap.summaries import MarkedSummary
 from gap_assets.graph import CONES, POOLING
 from gap_assets.pipeline.corpus import read_corpus, read_untrained
@@ -16,6 +18,9 @@ from gap_assets.pipeline.event_metrics import read_events_shown
 from gap_assets.pipeline.familiarity import unfamiliar_videos
 from gap_assets.profiles import Profile
 from gap_assets.warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from gap_assets.gap.reporting.figures.style import Material
 
 SHOWN_FRAMES = 16
 TITLE = "Modality gap and cone effect of videos and their captions"
@@ -72,7 +77,7 @@ def read_report_inputs(
         video_ids=corpus.video_ids,
         sources=corpus.sources,
         plan=plan,
-        rows=[MetricRow(*row) for row in warehouse.read("FROM gap_metrics").iter_rows()],
+        rows=_metric_rows(warehouse),
         projections=projections,
         texts=texts,
         thumbnail=thumbnail,
@@ -89,6 +94,37 @@ def read_report_inputs(
         cones=[] if CONES in without else [*_cones(warehouse)],
         pooled=[] if POOLING in without else [*_pooled(warehouse)],
     )
+
+
+def read_material(
+    warehouse: Warehouse, *, plan: MetricPlan, projections: ProjectionModel
+) -> "Material":
+    """What the report's numbered figures are drawn from.
+
+    Args:
+        warehouse: The warehouse.
+        plan: The main pair, as the report was made with.
+        projections: The fitted projections.
+
+    Raises:
+        GapInputError: The main pair cannot be measured.
+    """
+    corpus, rows = read_corpus(warehouse), _metric_rows(warehouse)
+    inputs = ReportInputs(
+        title=TITLE,
+        facts={},
+        video_ids=corpus.video_ids,
+        sources=corpus.sources,
+        plan=plan,
+        rows=rows,
+        projections=projections,
+        untrained=_first_untrained(warehouse),
+    )
+    return material(inputs, Numbers(rows, plan))[0]
+
+
+def _metric_rows(warehouse: Warehouse) -> list[MetricRow]:
+    return [MetricRow(*row) for row in warehouse.read("FROM gap_metrics").iter_rows()]
 
 
 def _cones(warehouse: Warehouse) -> Iterator[ConeRow]:

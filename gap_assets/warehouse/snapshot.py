@@ -7,12 +7,14 @@ what is large: the pictures and the embeddings of single frames.
 
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
 from gap_assets.files import disk_full_as_one_sentence
-from gap_assets.warehouse.rows import make_views
+from gap_assets.warehouse.file import opened
+from gap_assets.warehouse.rows import is_prepared, make_views
 from gap_assets.warehouse.schema import TABLES, comment_on
 from gap_assets.warehouse.store import Warehouse
 
@@ -54,6 +56,21 @@ def write_snapshot(warehouse: Warehouse) -> Path | None:
             make_views(connection)
         new.replace(target)
     return target
+
+
+def readable(warehouse: Warehouse) -> Warehouse:
+    """What to read without holding up a run: the copy, or the warehouse where there is none.
+
+    A copy that another version of this program made counts as none. Of a lake there is none.
+
+    Raises:
+        WarehouseError: The copy is of a later version of this program.
+    """
+    if warehouse.is_lake or not (copy := snapshot_path(warehouse.path)).exists():
+        return warehouse
+    with opened(copy, patience_s=warehouse.patience_s, read_only=True) as connection:
+        current = is_prepared(connection)
+    return replace(warehouse, path=copy) if current else warehouse
 
 
 def _copy_tables(connection: duckdb.DuckDBPyConnection, new: Path) -> None:

@@ -135,20 +135,10 @@ class Warehouse:
             if self.is_lake
             else file.open_for_queries(Path(self.path), patience_s=self.patience_s)
         )
-        with connected as connection:
-            try:
-                if self.is_lake:
-                    lake.refuse_escapes(connection, sql)
-                return connection.sql(sql).pl()
-            except AttributeError as error:  # A statement without a result is no relation.
-                raise WarehouseError("The statement returns no rows; ask with SELECT.") from error
-            except duckdb.Error as error:
-                raise WarehouseError(_in_short(error)) from error
-            except pl.exceptions.PolarsError as error:
-                raise WarehouseError(
-                    f"A column is of a type that has no place in a table of values ({error});"
-                    " cast it to VARCHAR."
-                ) from error
+        with connected as connection, sql_as_one_sentence():
+            if self.is_lake:
+                lake.refuse_escapes(connection, sql)
+            return connection.sql(sql).pl()
 
     def compact(self, *, keep_s: float = 86_400.0) -> None:
         """Merges the small files that commits to a lake leave; a single file is just tidied up.
@@ -205,6 +195,26 @@ class Warehouse:
         )
         with disk_full_as_one_sentence(self.path), opened as connection:
             yield connection
+
+
+@contextmanager
+def sql_as_one_sentence() -> Iterator[None]:
+    """Turns what is wrong with a user's SQL into one sentence.
+
+    Raises:
+        WarehouseError: The block failed because of the SQL.
+    """
+    try:
+        yield
+    except AttributeError as error:  # A statement without a result is no relation.
+        raise WarehouseError("The statement returns no rows; ask with SELECT.") from error
+    except duckdb.Error as error:
+        raise WarehouseError(_in_short(error)) from error
+    except pl.exceptions.PolarsError as error:
+        raise WarehouseError(
+            f"A column is of a type that has no place in a table of values ({error});"
+            " cast it to VARCHAR."
+        ) from error
 
 
 def _in_short(error: duckdb.Error) -> str:

@@ -173,6 +173,19 @@ def test_metrics_of_anyones_embeddings(tmp_path):
     assert "centroid_gap" in gap("metrics", *files).stdout
 
 
+def test_embeddings_may_be_in_one_file(tmp_path):
+    pairs = simulated(30, 8, gap=1.0)
+    for name in ("video", "text"):
+        np.save(tmp_path / f"{name}.npy", getattr(pairs, name))
+    np.savez(tmp_path / "both.npz", video=pairs.video, text=pairs.text)
+    one = ["--video", f"{tmp_path / 'both.npz'}:video", "--text", f"{tmp_path / 'both.npz'}:text"]
+    two = ["--video", tmp_path / "video.npy", "--text", tmp_path / "text.npy"]
+    assert gap("metrics", *one, "--json").stdout == gap("metrics", *two, "--json").stdout
+    refused = gap("metrics", *two[:3], tmp_path / "both.npz")
+    assert refused.exit_code == 1
+    assert "has 2 arrays (video, text); name one as both.npz:NAME." in refused.stderr
+
+
 def test_the_whole_report_of_anyones_embeddings(tmp_path):
     pairs = simulated(30, 8, gap=1.0)
     for name in ("video", "text"):

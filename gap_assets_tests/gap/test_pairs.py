@@ -9,9 +9,7 @@ from gap_assets.gap import (
     GapInputError,
     as_json,
     check_pairs,
-    load_embeddings,
     scorecard,
-    scorecard_of_files,
 )
 from gap_assets_tests.gap.conftest import simulated
 
@@ -36,6 +34,7 @@ GOOD = np.random.default_rng(1).normal(size=(6, 4))
         (GOOD[:2], GOOD[:2], "at least 3"),
         (GOOD[0], GOOD[0], "shape (4,)"),
         (GOOD.astype(int), GOOD, "int64"),
+        ([[1, 2], [3]], GOOD, "video rows have different lengths"),
     ],
 )
 def test_each_fault_has_its_sentence(video, text, said):
@@ -73,20 +72,3 @@ def test_few_pairs_give_what_they_can(n):
     assert ("linear_probe_accuracy" in found) == ("d_prime_gap" in found) == (n >= 8)
     assert all(row.ci_low <= row.ci_high for row in rows if row.ci_low is not None)
     json.dumps(as_json(rows), allow_nan=False)
-
-
-def test_files(tmp_path):
-    np.save(tmp_path / "video.npy", GOOD.astype(np.float16))
-    np.save(tmp_path / "text.npy", GOOD[::-1].astype(np.float32))
-    rows = scorecard_of_files(tmp_path / "video.npy", tmp_path / "text.npy")
-    assert {row.n for row in rows} == {6}
-
-
-def test_unreadable_files(tmp_path):
-    np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    np.savez(tmp_path / "two.npz", a=GOOD)
-    (tmp_path / "text.npy").write_text("hello")
-    (tmp_path / "empty.npy").touch()
-    for name in ("objects.npy", "two.npz", "text.npy", "empty.npy", "absent.npy"):
-        with pytest.raises(GapInputError, match=name):
-            load_embeddings(tmp_path / name)

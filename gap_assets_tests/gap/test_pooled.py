@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gap_assets.gap.pooled import DETAIL, GRID, detail_rows, grid_rows
-from gap_assets.gap.report.pooled import change, section
+from gap_assets.gap.reporting.pooled import change, section
 from gap_assets_tests.gap.conftest import simulated
 
 OPTIONS = {"bootstraps": 50, "seed": 0}

@@ -115,3 +115,56 @@ def test_files_of_a_folder_belong_together_and_the_first_of_an_id_counts(tmp_pat
 def test_a_folder_without_captions_is_refused(tmp_path):
     with pytest.raises(CaptionsFileError, match="holds no captions"):
         read_captions(tmp_path)
+
+
+def test_rows_of_a_csv_are_sentences(tmp_path):
+    path = tmp_path / "captions.csv"
+    path.write_text(
+        '\ufeffvideo_id, caption,split_of\r\nv,"A cat, which sits.",x\r\nw, It rains. ,y\r\n'
+        'v,"Then it ""runs"".\nFar.",x\r\nv,,x\r\n',
+        encoding="utf-8",
+    )
+    v, w = read_captions(path).to_dicts()
+    assert v["video_id"] == "v"
+    assert v["sentences"] == ["A cat, which sits.", 'Then it "runs".\nFar.']
+    assert v["caption"] == 'A cat, which sits. Then it "runs".\nFar.'
+    assert (v["timestamps"], v["split"], v["dataset"]) == ([], None, None)
+    assert (w["video_id"], w["caption"]) == ("w", "It rains.")
+
+
+def test_a_csv_says_when_as_json_does(tmp_path):
+    timed = {"video_id": "v", "sentences": ["One.", "Two."], "timestamps": [[0, 4], [4.5, 9]]}
+    (tmp_path / "a.json").write_text(json.dumps([timed, {"video_id": "w", "caption": "None."}]))
+    (tmp_path / "a.csv").write_text(
+        "video_id,start,end,caption\nv,0,4,One.\nv,4.5,9,Two.\nw,,,None.\n"
+    )
+    assert read_captions(tmp_path / "a.csv").equals(read_captions(tmp_path / "a.json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "must name the columns"),
+        ("v,A cat.\n", "must name the columns, video_id and caption .*'v,A cat.'"),
+        ("video_id;caption\nv;x\n", "'video_id;caption'"),
+        ("video_id,caption,caption\n", "must name the columns"),
+        ("video_id,caption\nv,A cat, which sits.\n", "line 2 has not as many cells as the first"),
+        ("video_id,caption\nv,x\nw\n", "line 3 has not as many cells"),
+        ('video_id,caption\nv,"x\n', "after line 1: unexpected end of data"),
+        ("video_id,caption\n ,x\n", "line 2 names no video"),
+        ("video_id,caption\nv, \n", "any text"),
+        ("video_id,caption,start,end\nv,x,1,two\n", "line 2 has the times"),
+        ("video_id,caption,start,end\nv,x,1,\n", "line 2 has the times"),
+        ("video_id,caption,start,end\nv,x,nan,2\n", "line 2 has the times"),
+        ("video_id,caption,start,end\nv,x,1,2\nv,y,,\n", "up to line 3 some rows of v"),
+        ("video_id,caption,start,end\nv,x,,\nv,y,1,2\n", "up to line 3 some rows of v"),
+        (f"video_id,caption\nv,{'x' * 200_000}\n", "after line 1: field larger than field limit"),
+    ],
+)
+def test_a_wrong_csv_is_refused_with_a_reason(tmp_path, text, reason):
+    path = tmp_path / "captions.csv"
+    path.write_text(text)
+    with pytest.raises(CaptionsFileError, match=reason) as error:
+        read_captions(path)
+    assert str(error.value).startswith(f"The captions file {path}")
+    assert "JSON" not in str(error.value)

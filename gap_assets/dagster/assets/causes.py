@@ -127,7 +127,7 @@ def cause_figure(warehouse: WarehouseResource) -> dg.MaterializeResult:  # type:
     Of every partition that has been trained so far; curves are means over seeds, bands reach from
     the least to the most.
     """
-    from gap_assets.gap.report.figures.causes import overview
+    from gap_assets.gap.reporting.figures.causes import overview
 
     rows = [CauseRow(*row) for row in warehouse.open().tuples(f"FROM {TABLE}")]
     if not rows:
@@ -143,7 +143,7 @@ def cause_figure(warehouse: WarehouseResource) -> dg.MaterializeResult:  # type:
 
 
 def _table(grid: Grid) -> dict[str, Any]:
-    from gap_assets.gap.report.causes import table
+    from gap_assets.gap.reporting.causes import table
 
     metrics = ("gap", "cone_image", "cone_text", "recall_at_1")
     lines = table(grid, metrics=metrics)

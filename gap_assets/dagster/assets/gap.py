@@ -24,7 +24,8 @@ from gap_assets.dagster.resources import (
 from gap_assets.dagster.run_metadata import picture_in_markdown
 from gap_assets.dagster.specs import GPU_POOL, tried_again_later, whole_asset
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.report.report import ReportFiles, report_files, write_report
+from gap_assets.gap.reporting.files import ReportFiles, report_files
+from gap_assets.gap.reporting.report import write_report
 from gap_assets.graph import CONES, CONTROLS, POOLING
 from gap_assets.pipeline.metrics import main_metrics, measure_gap, metric_plan
 from gap_assets.pipeline.models import drop_models, untrained_coca

@@ -71,7 +71,7 @@ def reference_captions(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """What people wrote about the videos: the only text that is independent of the models.
 
-    Read from the captions file of the data folder: JSON or JSON lines with `video_id` (or the
+    Read from the captions file of the data folder: JSON, JSON lines or CSV with `video_id` (or the
     stem of the video's file) and `caption`, or ActivityNet Captions' own files. Without a file the
     table is empty.
     """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gap_assets.files import write_atomically
 from gap_assets.gap.causes import SHIPPED, CauseRow, Grid, write_grid
-from gap_assets.gap.report.causes import table
+from gap_assets.gap.reporting.causes import table
 from gap_assets.world.training.causes import finished
 from gap_assets.world.training.dials import DIALS, Recipe, grid
 

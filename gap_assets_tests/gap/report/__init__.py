@@ -1,1 +1,0 @@
-"""Tests of gap_assets.gap.report."""

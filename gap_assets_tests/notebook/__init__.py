@@ -1,0 +1,1 @@
+"""Tests of gap_assets.notebook."""

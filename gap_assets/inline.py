@@ -14,18 +14,20 @@ class InlinePage:
         height: Of the frame that shows it, in pixels; the page scrolls within.
         title: What a screen reader says of the frame.
         content: The page as HTML text.
+        scripts: Whether its scripts run. They reach neither the notebook nor anything else.
     """
 
     page: Path | None
     height: int
     title: str = field(repr=False)
     content: str = field(repr=False)
+    scripts: bool = field(default=False, repr=False)
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, so that its styles and the notebook's stay apart."""
-        # The page has no scripts and no links; `sandbox` keeps it so.
+        allowed = "allow-scripts" if self.scripts else ""
         return (
             f'<iframe srcdoc="{html.escape(self.content)}" title="{html.escape(self.title)}"'
-            f' sandbox="" style="box-sizing: border-box; width: 100%; height: {self.height}px;'
-            ' border: 1px solid #ccc"></iframe>'
+            f' sandbox="{allowed}" style="box-sizing: border-box; width: 100%;'
+            f' height: {self.height}px; border: 1px solid #ccc"></iframe>'
         )

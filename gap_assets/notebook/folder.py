@@ -232,6 +232,21 @@ class DataFolder:
         """
         return show_report(self.path, height=height)
 
+    def viewer(self, *, height: int = 800) -> InlinePage:
+        """The pairs to look at inside the cell, as `gap explore` shows them, but without films.
+
+        Args:
+            height: Of the frame, in pixels.
+
+        Raises:
+            NothingToShowError: No video has embeddings of its frames and of its text yet.
+            TooManyPairsError: There are more than a cell can hold; it says what to use.
+        """
+        from gap_assets.viewer.inline import inline_page
+
+        content = inline_page(self.settings)
+        return InlinePage(page=None, height=height, title="Pairs", content=content, scripts=True)
+
     def _plan(self) -> MetricPlan:
         """What the report compares; the platform's defaults before there is one."""
         told = self._told()

@@ -3,14 +3,13 @@
 Run with `pytest -m browser`; `-o tmp_path_retention_policy=all` keeps the screenshots.
 """
 
-import html
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from gap_assets.viewer.inline import inline_page
+import gap_assets
 from gap_assets.viewer.pairs_shown import read_pairs_shown
 from gap_assets.viewer.site import write_site
 from gap_assets_tests.dagster.test_service import ARGUMENTS, CHROMIUM
@@ -149,11 +148,7 @@ def test_the_site_needs_no_server_of_ours(page, static, tmp_path):
 
 
 def test_a_notebook_shows_it_in_a_frame_that_may_do_nothing_else(page, made_in_file, tmp_path):
-    content = html.escape(inline_page(made_in_file))
-    frame = (
-        f'<iframe sandbox="allow-scripts" height="700" width="100%" srcdoc="{content}"></iframe>'
-    )
-    page.set_content(frame)
+    page.set_content(gap_assets.open(made_in_file.data).viewer()._repr_html_())
     inside = page.frame_locator("iframe")
     inside.locator("#list li button").first.click()
     inside.locator("#pair .strip .picture").first.wait_for()

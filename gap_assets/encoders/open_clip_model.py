@@ -16,6 +16,7 @@ import open_clip  # noqa: TID253
 import torch  # noqa: TID253
 from numpy.typing import NDArray
 from open_clip.coca_model import CoCa  # noqa: TID253
+from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer  # noqa: TID253
 from open_clip.transform import PreprocessCfg, image_transform_v2  # noqa: TID253
 from PIL import Image
 from safetensors import SafetensorError
@@ -34,6 +35,7 @@ from gap_assets.checkpoints import (
 from gap_assets.coca.text import unit_vectors, word_ids
 from gap_assets.encoders.encoder import Pictures, Vectors
 from gap_assets.encoders.tokenizers import fetch_text_tower, fetch_tokenizer
+from gap_assets.files import DiskFullError
 from gap_assets.gpu import BatchSize, Fits, Precision, embedding_dtype, place_encoder
 from gap_assets.hub import ModelNotFoundError
 from gap_assets.profiles import LOCAL
@@ -130,30 +132,24 @@ def load_open_clip(
         ChecksumError: The folder is not what its SHA256SUMS says.
         DiskFullError: There is no space for it.
     """
-    folder, options = Path(rest), dict[str, Any]()
-    if folder.is_absolute():
+    folder = Path(rest) if Path(rest).is_absolute() else None
+    if folder:
         check_folder(folder)
         read_weights(folder_weights(folder))  # Says of a damaged file that it is one.
         model = f"{LOCAL}{folder}"
-        with _damaged(str(folder)):
-            config = open_clip.get_model_config(model)
-            _ = config["embed_dim"], config["text_cfg"]
-            if (folder / "bpe.txt.gz").is_file():
-                options["bpe_path"] = str(folder / "bpe.txt.gz")
     else:
         model = rest.rpartition("/")[0]
+    with _damaged(rest), torch.random.fork_rng(devices=[]):
         config = _config_of(model)
-    if config["text_cfg"].get("hf_tokenizer_name"):
-        options |= {"trust_remote_code": False, "local_files_only": True}
-    _fetch_parts(config["text_cfg"], of_folder=folder.is_absolute())
-    with torch.random.fork_rng(devices=[]), _damaged(rest):
-        module = open_clip.create_model(model) if folder.is_absolute() else _named(rest)
-        tokenizer = open_clip.get_tokenizer(model, **options)
+        dimensions, text = config["embed_dim"], config["text_cfg"]
+        _fetch_text_tower(text)
+        module = open_clip.create_model(model) if folder else _named(rest)
+        tokenizer = load_tokenizer(model, text, folder=folder)
     dtype = embedding_dtype(device.type, precision)
     preprocess = PreprocessCfg(**module.visual.preprocess_cfg)
     return OpenClipEncoder(
         name=name,
-        dimensions=config["embed_dim"],
+        dimensions=dimensions,
         module=place_encoder(module, device=device, dtype=dtype),
         tokenizer=tokenizer,
         transform=image_transform_v2(preprocess, is_train=False),
@@ -175,7 +171,10 @@ def fetch_open_clip(rest: str) -> Path:
         DiskFullError: There is no space for it.
     """
     path = fetch_checkpoint(locate_open_clip(rest))
-    _fetch_parts(_config_of(rest.rpartition("/")[0])["text_cfg"], of_folder=False)
+    text = _config_of(rest.rpartition("/")[0])["text_cfg"]
+    _fetch_text_tower(text)
+    if tokenizer := text.get("hf_tokenizer_name"):
+        fetch_tokenizer(tokenizer)
     return path
 
 
@@ -207,14 +206,45 @@ def _config_of(model: str) -> dict[str, Any]:
     return config
 
 
-def _fetch_parts(text: Mapping[str, Any], *, of_folder: bool) -> None:
-    """Brings the tokenizer and the configuration of a text tower that is transformers' own.
+def load_tokenizer(model: str, text: Mapping[str, Any], *, folder: Path | None) -> Any:
+    """The tokenizer that `open_clip.get_tokenizer` gives, from files that are on this machine.
 
-    open_clip would ask for these itself, with errors of its own, and leave it to whoever sits at a
-    terminal whether the code beside a configuration is run. A folder holds its tokenizer itself.
+    That function asks the hub for files that a repository may do without, and lets a configuration
+    say that code beside it be run.
+
+    Args:
+        model: open_clip's name, or `local-dir:` and the folder.
+        text: The model's `text_cfg`.
+        folder: Of the model, which holds the tokenizer too; None for a model by name, whose
+            tokenizer is fetched if need be.
+
+    Raises:
+        ModelNotFoundError: The tokenizer cannot be fetched.
+        DiskFullError: There is no space for it.
     """
-    if (tokenizer := text.get("hf_tokenizer_name")) and not of_folder:
-        fetch_tokenizer(tokenizer)
+    if repository := text.get("hf_tokenizer_name"):
+        options = text.get("tokenizer_kwargs", {}) | {
+            "local_files_only": True,
+            "trust_remote_code": False,
+        }
+        return HFTokenizer(
+            str(folder or fetch_tokenizer(repository)),
+            context_length=text.get("context_length", DEFAULT_CONTEXT_LENGTH),
+            tokenizer_mode=text.get("tokenizer_mode"),
+            **options,
+        )
+    pruned = folder / "bpe.txt.gz" if folder else None
+    if pruned and pruned.is_file():
+        return open_clip.get_tokenizer(model, bpe_path=str(pruned))
+    return open_clip.get_tokenizer(model)
+
+
+def _fetch_text_tower(text: Mapping[str, Any]) -> None:
+    """Brings the configuration of a text tower that is transformers' own.
+
+    open_clip would ask for it itself, with errors of its own, and leave it to whoever sits at a
+    terminal whether the code beside it is run.
+    """
     if tower := text.get("hf_model_name"):
         fetch_text_tower(tower)
 
@@ -243,7 +273,7 @@ def _damaged(place: str) -> Iterator[None]:
     """Names a model whose files are there and cannot be loaded."""
     try:
         yield
-    except ModelNotFoundError:
+    except (ModelNotFoundError, DiskFullError):
         raise
     except (OSError, RuntimeError, SafetensorError, ValueError, TypeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")

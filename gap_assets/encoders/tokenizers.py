@@ -4,6 +4,8 @@ Which files they are made of belongs here, and that none holds code; the hub is 
 `gap_assets.hub`.
 """
 
+from pathlib import Path
+
 from gap_assets.hub import ModelNotFoundError, cached_file, fetch, list_repository
 
 CONFIG = "config.json"
@@ -21,22 +23,26 @@ TOKENIZER_FILES = (
 )
 
 
-def fetch_tokenizer(repository: str) -> None:
+def fetch_tokenizer(repository: str) -> Path:
     """Brings a repository's tokenizer into the local cache, if it is not there.
+
+    Returns:
+        The folder in the cache that holds it.
 
     Raises:
         ModelNotFoundError: There is none that can be read, or it does not arrive whole.
         DiskFullError: There is no space for it.
     """
-    if all(cached_file(repository, name) for name in (TOKENIZER, TOKENIZER_CONFIG)):
-        return
+    found = cached_file(repository, TOKENIZER)
+    if found and cached_file(repository, TOKENIZER_CONFIG):
+        return found.parent
     listed = list_repository(repository)
     if TOKENIZER not in listed:
         raise ModelNotFoundError(
             f"{repository} has no {TOKENIZER}, and sentencepiece, which reads others, is not"
             " installed; choose another model."
         )
-    fetch(repository, [name for name in TOKENIZER_FILES if name in listed])
+    return fetch(repository, [name for name in TOKENIZER_FILES if name in listed])
 
 
 def fetch_text_tower(repository: str) -> None:

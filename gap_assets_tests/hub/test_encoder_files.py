@@ -1,16 +1,20 @@
 """How an encoder's files come from a hub, and the sentence for each way in which they do not."""
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytest
+import torch
 
 from gap_assets.encoders.loading import load_encoder
-from gap_assets.encoders.open_clip_model import locate_open_clip
+from gap_assets.encoders.open_clip_model import load_tokenizer, locate_open_clip
 from gap_assets.encoders.tokenizers import fetch_tokenizer
 from gap_assets.encoders.transformers_files import fetch_model, locate_model
+from gap_assets.files import DiskFullError
 from gap_assets.hub import ModelNotFoundError
 from gap_assets_tests.encoders.conftest import CLIP
 from gap_assets_tests.encoders.inputs import TEXTS
@@ -24,6 +28,7 @@ from gap_assets_tests.hub.repository import Repository
 XCLIP = "microsoft/xclip-base-patch32"
 VIDEOPRISM = "google/videoprism-lvt-base-f16r288"
 SIGLIP2 = "timm/ViT-B-16-SigLIP2"
+MODEL = "ViT-B-16-SigLIP2"
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +108,18 @@ def test_hubs_that_do_not_give_a_model(served_here, monkeypatch, xclip, name):
     assert "HF_HUB_OFFLINE is set" in refused()
 
 
+@pytest.mark.parametrize("name", [f"transformers:{XCLIP}", "open_clip:ViT-B-32/laion2b_s34b_b79k"])
+def test_a_full_disk(served_here, monkeypatch, xclip, name):
+    def download(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    files = {"open_clip_model.safetensors": b"-"}
+    served_here(xclip, Repository(name="laion/CLIP-ViT-B-32-laion2B-s34B-b79K", files=files))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    with pytest.raises(DiskFullError, match="is full; free some space and run this again"):
+        load_encoder(name, device="cpu")
+
+
 def test_half_a_file_in_the_cache(served_here, videoprism):
     served_here(videoprism)
     blob = halve(fetch_model(VIDEOPRISM) / "model.safetensors")
@@ -113,10 +130,14 @@ def test_half_a_file_in_the_cache(served_here, videoprism):
 def test_a_tokenizer_is_a_repository_of_its_own(served_here, monkeypatch, tmp_path):
     encoders.write_gemma_tokenizer(tmp_path)
     hub = served_here(published(SIGLIP2, tmp_path))
-    fetch_tokenizer(SIGLIP2)
+    text = open_clip.get_model_config(MODEL)["text_cfg"]
+    tokens = load_tokenizer(MODEL, text, folder=None)(TEXTS)
+    assert torch.equal(tokens, open_clip.get_tokenizer(MODEL)(TEXTS))
+    assert len(tokens.unique(dim=0)) == len(TEXTS)
     asked = len(hub.requests)
-    fetch_tokenizer(SIGLIP2)
-    assert len(hub.requests) == asked > 0
+    # The repository has no config.json, which transformers asks for again and again.
+    assert torch.equal(tokens, load_tokenizer(MODEL, text, folder=None)(TEXTS))
+    assert len(hub.requests) == asked
     served_here(Repository(name="google/mt5-base", files={"spiece.model": b"-"}))
     with pytest.raises(ModelNotFoundError, match=r"has no tokenizer\.json, and sentencepiece"):
         fetch_tokenizer("google/mt5-base")
@@ -154,8 +175,6 @@ def test_code_of_a_text_tower_is_not_run(served_here, monkeypatch, tmp_path):
 
 def test_every_weight_that_open_clip_lists_is_named_by_a_repository():
     """Of those whose activation is the model's own."""
-    import open_clip
-
     for model, tag in open_clip.list_pretrained():
         assert open_clip.get_pretrained_cfg(model, tag)["hf_hub"], (model, tag)
     with pytest.raises(ModelNotFoundError, match="ViT-H-14-378-quickgelu/dfn5b"):

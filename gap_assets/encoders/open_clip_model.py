@@ -189,9 +189,12 @@ def locate_open_clip(rest: str) -> WeightsFile:
     config = _config_of(model)
     of_tag = open_clip.get_pretrained_cfg(model, tag)
     if of_tag.get("quick_gelu", False) and not config.get("quick_gelu", False):
+        twin = f"{model}-quickgelu"
+        advice = f"name them open_clip:{twin}/{tag}"
+        if twin not in open_clip.list_models():
+            advice = "open_clip has no such model, so choose other weights"
         raise ModelNotFoundError(
-            f"The weights {tag!r} of {model} were trained with QuickGELU; name them"
-            f" open_clip:{model}-quickgelu/{tag}."
+            f"The weights {tag!r} of {model} were trained with QuickGELU; {advice}."
         )
     return locate_checkpoint(model, tag)
 

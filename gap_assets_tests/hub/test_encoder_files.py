@@ -174,8 +174,18 @@ def test_code_of_a_text_tower_is_not_run(served_here, monkeypatch, tmp_path):
 
 
 def test_every_weight_that_open_clip_lists_is_named_by_a_repository():
-    """Of those whose activation is the model's own."""
     for model, tag in open_clip.list_pretrained():
         assert open_clip.get_pretrained_cfg(model, tag)["hf_hub"], (model, tag)
-    with pytest.raises(ModelNotFoundError, match="ViT-H-14-378-quickgelu/dfn5b"):
-        locate_open_clip("ViT-H-14-378/dfn5b")
+
+
+def test_weights_of_another_activation_are_refused():
+    """open_clip loads them, and warns."""
+    known = open_clip.list_models()
+    for model, tag in open_clip.list_pretrained():
+        wanted = open_clip.get_pretrained_cfg(model, tag).get("quick_gelu", False)
+        if wanted and not open_clip.get_model_config(model).get("quick_gelu", False):
+            with pytest.raises(ModelNotFoundError, match="with QuickGELU") as refused:
+                locate_open_clip(f"{model}/{tag}")
+            if "name them" in str(refused.value):
+                assert f"open_clip:{model}-quickgelu/{tag}" in str(refused.value)
+                assert f"{model}-quickgelu" in known

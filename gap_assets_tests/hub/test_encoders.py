@@ -9,6 +9,8 @@ import pytest
 from gap_assets_tests.hub import encoders
 from gap_assets_tests.hub.encoders import OPEN_CLIP_FILE, open_clip_repository, published
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
 XCLIP = "microsoft/xclip-base-patch32"
 VIDEOPRISM = "google/videoprism-lvt-base-f16r288"
 OPEN_CLIP = {
@@ -33,7 +35,6 @@ def assert_equal(found: dict[str, float]) -> None:
     assert found["distance"] > 1e-3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rest", OPEN_CLIP)
 def test_open_clips_models_at_their_true_sizes(serve, tmp_path, rest):
     model, _, tag = rest.partition("/")
@@ -44,7 +45,6 @@ def test_open_clips_models_at_their_true_sizes(serve, tmp_path, rest):
     assert len(hub.asked(f"/content/{next(iter(hub.repositories))[1:]}/{OPEN_CLIP_FILE}")) == 1
 
 
-@pytest.mark.slow
 def test_x_clip_at_its_true_size(serve, tmp_path):
     serve(published(XCLIP, encoders.xclip_folder(tmp_path / "repository")))
     found = ours_and_theirs(f"transformers:{XCLIP}")
@@ -52,7 +52,6 @@ def test_x_clip_at_its_true_size(serve, tmp_path):
     assert (found["dimensions"], found["frames"]) == (512, 8)
 
 
-@pytest.mark.slow
 def test_videoprism_at_its_true_size(serve, tmp_path):
     serve(published(VIDEOPRISM, encoders.videoprism_folder(tmp_path / "repository")))
     found = ours_and_theirs(f"transformers:{VIDEOPRISM}")

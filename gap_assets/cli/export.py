@@ -52,7 +52,7 @@ def export(
         settings = existing(data)
         check_destination(target)
         expected = expected_bytes(settings, thumbnails_bytes=allowed, pictures=pictures)
-        _print_sizes("Will be written, about", expected)
+        _print_sizes("Will be written, about", {k: size for k, size in expected.items() if size})
         if not pictures:
             everything = expected_bytes(settings, thumbnails_bytes=allowed, pictures=True)
             saved = sum(everything.values()) - sum(expected.values())

@@ -20,9 +20,9 @@ tags:
 configs:
 - config_name: videos
   default: true
-  data_files: "videos/*.parquet"
+  data_files: "{files[videos]}"
 - config_name: frames
-  data_files: "frames/*.parquet"
+  data_files: "{files[frames]}"
 ---
 
 # Videos, captions and embeddings
@@ -65,6 +65,7 @@ schema says what a column holds, as does this page.
 def dataset_card(
     configurations: Mapping[str, Mapping[str, Column]],
     *,
+    files: Mapping[str, str],
     videos: int,
     models: Iterable[tuple[str, str]],
 ) -> str:
@@ -72,7 +73,8 @@ def dataset_card(
 
     Args:
         configurations: The columns of each.
-        videos: How many there are.
+        files: The pattern of the files of each.
+        videos: How many videos there are.
         models: Assets, and what made them.
     """
     made = [f"* {MADE[asset]}: {_code(model)}." for asset, model in models if asset in MADE]
@@ -81,6 +83,7 @@ def dataset_card(
         for name, columns in configurations.items()
     ]
     return CARD.format(
+        files=files,
         videos=videos,
         folder="dataset",
         models="\n".join(made) or "The warehouse does not say.",

@@ -77,7 +77,7 @@ def write_dataset(
     shape: Shape,
     *,
     progress: Callable[[int, int], object],
-) -> None:
+) -> dict[str, str]:
     """Writes the Parquet files of both configurations.
 
     Args:
@@ -85,6 +85,10 @@ def write_dataset(
         folder: Where to; it is there.
         shape: What the rows hold.
         progress: Takes the rows that are done, and all of them.
+
+    Returns:
+        The pattern of the files of each. `datasets` finds what it has cached by the name of the
+        folder and these patterns, so other contents need others.
     """
     counts = connection.execute(COUNTS).fetchall()
     total, done = sum(n for _, n in counts) + len(counts), 0
@@ -100,11 +104,13 @@ def write_dataset(
             done += len(arrays[0])
             progress(done, total)
 
-    columns = columns_of(shape)
+    columns, patterns = columns_of(shape), {}
     for name, rows_of in (("videos", video_rows), ("frames", frame_rows)):
         (folder / name).mkdir()
         schema = arrow_schema(columns[name])
-        write_shards(folder / name, schema, batches(rows_of, schema))
+        files = write_shards(folder / name, schema, batches(rows_of, schema))
+        patterns[name] = f"{name}/{files}"
+    return patterns
 
 
 def parts(counts: Iterable[tuple[str, int]], *, most: int) -> Iterator[list[str]]:

@@ -30,7 +30,7 @@ VIDEOS = """
         CASE WHEN e.norm > 0 THEN list_transform(e.embedding::FLOAT[], lambda x: x / e.norm) END
             AS video_embedding,
         t.embedding AS text_embedding,
-        CASE WHEN e.norm > 0
+        CASE WHEN e.norm > 0 AND t.embedding IS NOT NULL
             THEN list_inner_product(e.embedding::FLOAT[], t.embedding::FLOAT[]) / e.norm END
             AS cosine
     FROM (FROM videos WHERE video_id IN (FROM given)) v

@@ -3,6 +3,7 @@
 A folder keeps its last name: what lies in /home/ada/films lies in films.
 """
 
+import html
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -15,7 +16,7 @@ from gap_assets.settings import Settings
 
 LOCAL = "local-dir:"  # So begins the name of a model that is a folder.
 # An absolute path within a sentence, up to its last name.
-FOLDERS = re.compile(r"(?<![\w./:])/(?:[^/\s'\"]+/)+")
+FOLDERS = re.compile(r"(?:^|(?<=[\s'\"(=]))/(?:[^/\s'\"]+/)+")
 
 
 def folders_of(settings: Settings) -> Iterator[str]:
@@ -54,7 +55,8 @@ def shortened(text: str, paths: Collection[str]) -> str:
     for path in paths:
         name = PurePath(path).name
         written[path] = name
-        written[str(escape(path))] = str(escape(name))
+        for escaped in (escape, html.escape):  # They differ in the apostrophe.
+            written[str(escaped(path))] = str(escaped(name))
         for ascii_only in (True, False):
             as_json, short = (json.dumps(p, ensure_ascii=ascii_only)[1:-1] for p in (path, name))
             written[as_json] = short

@@ -3,6 +3,7 @@
 What the rows are is the business of `tables` and `dataset`.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -29,25 +30,34 @@ def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch])
 
 def write_shards(
     folder: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, most: int = SHARD_BYTES
-) -> None:
-    """Writes files of about `most` bytes, numbered from 0; without rows there is one, all the same.
+) -> str:
+    """Writes files of about `most` bytes; without rows there is one, all the same.
 
     Args:
         folder: Where to; it is there.
         schema: Of the batches, with the metadata that the files keep.
         batches: The rows.
         most: Bytes after which the next file begins.
+
+    Returns:
+        The pattern of their names, which a digest of their contents tells from all others.
     """
     groups = _groups(schema, batches)
     group = next(groups, schema.empty_table())
-    number = 0
+    shards: list[Path] = []
+    digest = hashlib.blake2b(digest_size=8)
     while group is not None:
-        path = folder / f"{folder.name}-{number:05d}.parquet"
-        with path.open("wb") as file, _writer(file, schema) as writer:
+        shard = folder / f"{len(shards)}"
+        shards.append(shard)
+        with shard.open("wb") as file, _writer(file, schema) as writer:
             while group is not None and file.tell() < most:
                 writer.write_table(group, row_group_size=GROUP_ROWS)
                 group = next(groups, None)
-        number += 1
+        with shard.open("rb") as written:
+            digest.update(hashlib.file_digest(written, "blake2b").digest())
+    for number, shard in enumerate(shards):
+        shard.rename(folder / f"{digest.hexdigest()}-{number:05d}.parquet")
+    return f"{digest.hexdigest()}-*.parquet"
 
 
 def _writer(where: object, schema: pa.Schema) -> pq.ParquetWriter:

@@ -136,9 +136,10 @@ def _write_rows(
         fusion=statistics.fusion,
         text_source=statistics.text_source,
     )
-    write_dataset(connection, dataset, shape, progress=partial(report_progress, "dataset"))
+    files = write_dataset(connection, dataset, shape, progress=partial(report_progress, "dataset"))
     card = dataset_card(
         columns_of(shape),
+        files=files,
         videos=len(connection.execute(COUNTS).fetchall()),
         models=connection.execute(MODELS).fetchall(),
     )

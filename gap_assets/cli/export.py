@@ -14,6 +14,7 @@ from gap_assets.cli.errors import one_sentence
 from gap_assets.cli.options import Data, path_or_refusal
 
 MEGABYTE = 10**6
+MOST_MB = 10**6  # a terabyte
 PARTS = {
     "site": "index.html, the pairs on a page",
     "tables": "tables/, Parquet of every table",
@@ -34,7 +35,7 @@ def export(
     ],
     data: Data,
     thumbnails: Annotated[
-        float, typer.Option(help="MB that the page's pictures may take.", min=0)
+        float, typer.Option(help="MB that the page's pictures may take.", min=0, max=MOST_MB)
     ] = 50.0,
     pictures: Annotated[  # noqa: FBT002
         bool,

@@ -1,4 +1,4 @@
-"""One state of the warehouse as a DuckDB file of the export's own, without this machine's paths.
+"""One state of the warehouse as a DuckDB file of the export's own, where this machine's paths go.
 
 To copy it takes a moment, during which others may read; after that runs go on writing. All parts of
 the export are read from the copy, so they agree.
@@ -6,7 +6,7 @@ the export are read from the copy, so they agree.
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -27,10 +27,11 @@ from gap_assets.warehouse.schema import TABLES, create_table, holds_embeddings, 
 from gap_assets.warehouse.store import Warehouse
 from gap_assets.warehouse.table import EMBEDDING
 
+TEXTS = {"before": pl.String, "after": pl.String}
 MEMORY = "1GB"  # for DuckDB's buffers, which grow to 80 % of the machine's where nothing is said
 
-TOLD_BY_THE_MACHINE = ("error", "model", "parameters", "encoder")
-"""Columns, in whatever table, whose texts may name a folder; what people or models wrote stays."""
+NAMES_OF_MODELS = ("model", "parameters", "encoder")
+"""Columns, in whatever table, that may name a model's folder; what models or people wrote stays."""
 
 
 class NothingToExportError(RuntimeError):
@@ -45,7 +46,8 @@ def freeze(settings: Settings, target: Path) -> list[str]:
         target: The new file.
 
     Returns:
-        The paths of this machine that were taken out of it, by which other texts can be shortened.
+        The paths of this machine, by which other texts can be shortened. Names of models still
+        hold them, for the page finds the gap by them: see `take_folders_out_of_models`.
 
     Raises:
         WarehouseError: If another process writes for longer than the warehouse's patience.
@@ -62,7 +64,24 @@ def freeze(settings: Settings, target: Path) -> list[str]:
             if holds_embeddings(table):
                 connection.execute(create_table(table, embedding=f"FLOAT[{size}]"))
         make_views(connection)
-        return _take_paths_out(connection, settings)
+        paths = _paths(connection, settings)
+        for table in ("videos", "failures"):
+            _shorten(connection, table, "error", lambda e: without_folders(shortened(e, paths)))
+        connection.execute("UPDATE videos SET path = split_part(path, '/', -1)")
+        return paths
+
+
+def take_folders_out_of_models(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
+    """Leaves the last names of folders in the names of models.
+
+    Args:
+        connection: To a frozen copy.
+        paths: The machine's.
+    """
+    for table, declared in TABLES.items():
+        for column in declared.columns:
+            if column in NAMES_OF_MODELS:
+                _shorten(connection, table, column, lambda name: shortened(name, paths))
 
 
 @contextmanager
@@ -116,42 +135,28 @@ def _copy_lake(connection: duckdb.DuckDBPyConnection, target: Path, *, size: int
         connection.execute("DETACH frozen")
 
 
-def _take_paths_out(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
-    """Leaves the names of files and the last names of folders."""
+def _paths(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
+    """The folders and files of this machine that the warehouse or the settings know."""
     folders = connection.execute(
         "SELECT DISTINCT path[1 : len(path) - len(split_part(path, '/', -1))] FROM videos"
     ).fetchall()
     chosen = connection.execute("SELECT DISTINCT parameters FROM configurations").fetchall()
-    paths = outermost(
+    return outermost(
         [
             *folders_of(settings),
             *(folder for (folder,) in folders if folder),
             *(path for (parameters,) in chosen for path in absolute_paths(json.loads(parameters))),
         ]
     )
-    for table, declared in TABLES.items():
-        for column in declared.columns:
-            if column in TOLD_BY_THE_MACHINE:
-                _shorten(connection, table, column, paths)
-    connection.execute("UPDATE videos SET path = split_part(path, '/', -1)")
-    return paths
 
 
 def _shorten(
-    connection: duckdb.DuckDBPyConnection, table: str, column: str, paths: list[str]
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, short: Callable[[str], str]
 ) -> None:
-    # Names of the schema, as all in these statements.
+    """Replaces the texts of a column that hold a path; table and column are the schema's names."""
     query = f"SELECT DISTINCT {column} FROM {table} WHERE contains({column}, '/')"  # noqa: S608
-    short = {
-        text: without_folders(shortened(text, paths))
-        if column == "error"
-        else shortened(text, paths)
-        for (text,) in connection.execute(query).fetchall()
-    }
-    changed = {text: new for text, new in short.items() if new != text}
-    if not changed:
-        return
-    new = pl.DataFrame({"before": list(changed), "after": list(changed.values())})
+    found = [text for (text,) in connection.execute(query).fetchall()]
+    new = pl.DataFrame({"before": found, "after": [short(text) for text in found]}, TEXTS)
     connection.register("shorter", new.to_arrow())
     connection.execute(
         f"UPDATE {table} SET {column} = after FROM shorter WHERE {column} = before"  # noqa: S608

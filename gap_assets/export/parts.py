@@ -14,7 +14,7 @@ from gap_assets.export.card import dataset_card, tables_card
 from gap_assets.export.dataset import COUNTS, columns_of, write_dataset
 from gap_assets.export.dataset_rows import STRIP, Shape
 from gap_assets.export.destination import check_destination, replacing
-from gap_assets.export.frozen import embedding_size, freeze, opened_copy
+from gap_assets.export.frozen import embedding_size, freeze, opened_copy, take_folders_out_of_models
 from gap_assets.export.machine_paths import shortened
 from gap_assets.export.tables import count_rows, estimated_bytes, write_tables
 from gap_assets.files import free_bytes
@@ -98,20 +98,22 @@ def write_export(
         report_progress("copy of the warehouse", 0, 1)
         paths = freeze(settings, copy)
         report_progress("copy of the warehouse", 1, 1)
-        with opened_copy(copy) as connection:
-            _write_rows(connection, folder, settings, pictures=pictures)
-        sizes = {name: _bytes_in(folder / name) for name in ("tables", "dataset")}
         report = _copy_report(settings, folder, paths)
-        before = _bytes_in(folder)
         with suppress(NothingToShowError):
             write_site(
-                _as_told(settings, copy, paths),
+                settings.model_copy(update={"warehouse": str(copy)}),
                 folder,
                 thumbnails_bytes=thumbnails_bytes,
                 has_report=(folder / PAGES[0]).exists(),
                 progress=partial(report_progress, "site"),
             )
-        site = _bytes_in(folder) - before
+        for page in (folder / "data").glob("*.json"):
+            _shorten_file(page, page, paths)
+        site = _bytes_in(folder) - report
+        with opened_copy(copy) as connection:
+            take_folders_out_of_models(connection, paths)
+            _write_rows(connection, folder, settings, pictures=pictures)
+        sizes = {name: _bytes_in(folder / name) for name in ("tables", "dataset")}
         copy.unlink()
     return {name: size for name, size in {"site": site, **sizes, "report": report}.items() if size}
 
@@ -155,8 +157,7 @@ def _copy_report(settings: Settings, folder: Path, paths: list[str]) -> int:
         target = folder / path.relative_to(settings.report)
         target.parent.mkdir(exist_ok=True)
         if path.suffix in TEXTS:
-            text = shortened(path.read_text(encoding="utf-8"), paths)
-            target.write_text(text, encoding="utf-8")
+            _shorten_file(path, target, paths)
         else:
             shutil.copyfile(path, target)
         copied += target.stat().st_size
@@ -169,11 +170,9 @@ def _report_files(settings: Settings) -> list[Path]:
     return [*(settings.report / name for name in PAGES), *(f for f in found if f.is_file())]
 
 
-def _as_told(settings: Settings, copy: Path, paths: list[str]) -> Settings:
-    """The settings with the copy as the warehouse, and the names that its models have there."""
-    named = {name: getattr(settings, name) for name in ("coca", "weights")}
-    short = {name: value and shortened(value, paths) for name, value in named.items()}
-    return settings.model_copy(update={"warehouse": str(copy), **short})
+def _shorten_file(source: Path, target: Path, paths: list[str]) -> None:
+    text = shortened(source.read_text(encoding="utf-8"), paths)
+    target.write_text(text, encoding="utf-8")
 
 
 def _check_room(settings: Settings, target: Path, needed: int) -> None:

@@ -99,9 +99,3 @@ def exported(made, tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("export") / "out"
     write_export(made, target, thumbnails_bytes=10**7, pictures=True)
     return target
-
-
-# TEMPORARY
-@pytest.fixture(scope="session")
-def made() -> Settings:
-    return Settings(data=Path("/tmp/export-demo"))

@@ -44,7 +44,7 @@ def disk_full_as_one_sentence(place: str | Path) -> Iterator[None]:
     except Exception as error:
         said = str(error)
         if any(words in said for words in FULL) or (
-            FAILED in said and _free(place) < ALMOST_NOTHING
+            FAILED in said and free_bytes(place) < ALMOST_NOTHING
         ):
             raise DiskFullError(place) from error
         raise
@@ -66,7 +66,7 @@ def write_atomically(path: Path, content: bytes) -> Path:
             temporary.unlink(missing_ok=True)
 
 
-def _free(place: str | Path) -> int:
+def free_bytes(place: str | Path) -> int:
     """The bytes that are free at a place, or where it would be made."""
     there = next(
         folder for folder in (Path(place), *Path(place).absolute().parents) if folder.exists()

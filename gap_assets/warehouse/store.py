@@ -100,12 +100,12 @@ class Warehouse:
             # As a relation with parameters it would take sixty times as long to fetch arrays.
             return _with_arrays(connection.execute(query, list(parameters)).pl())
 
-        return self._patiently(self._reading, ask)
+        return self._patiently(self.reading, ask)
 
     def tuples(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Like `read`, for a command that answers at once: a frame takes 0.2 s of imports."""
         return self._patiently(
-            self._reading, lambda connection: connection.execute(query, parameters).fetchall()
+            self.reading, lambda connection: connection.execute(query, parameters).fetchall()
         )
 
     def read_embeddings(
@@ -171,8 +171,14 @@ class Warehouse:
             time.sleep(1)
 
     @contextmanager
-    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection for one query; what is not there yet is made."""
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that reads; what is not there yet is made.
+
+        Meanwhile other processes may write to a lake, but only read a file.
+
+        Raises:
+            WarehouseError: If another process goes on writing for longer than `patience_s`.
+        """
         with ExitStack() as stack:
             connection = None
             if self.is_lake:

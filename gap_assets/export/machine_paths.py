@@ -12,27 +12,27 @@ from typing import Any
 
 from markupsafe import escape
 
+from gap_assets.profiles import LOCAL
 from gap_assets.settings import Settings
 
-LOCAL = "local-dir:"  # So begins the name of a model that is a folder.
 # An absolute path within a sentence, up to its last name.
 FOLDERS = re.compile(r"(?:^|(?<=[\s'\"(=]))/(?:[^/\s'\"]+/)+")
 
 
 def folders_of(settings: Settings) -> Iterator[str]:
     """The folders and files that a data folder's settings name."""
-    models = (settings.coca, settings.weights, settings.caption_weights, settings.summarizer)
-    named = (settings.data, *settings.places, settings.captions, settings.prompt_file, *models)
-    yield from absolute_paths([str(name) for name in named if name])
+    yield from absolute_paths(settings.model_dump())
 
 
 def absolute_paths(value: Any) -> Iterator[str]:
-    """The texts within a JSON value that are an absolute path as a whole."""
-    if isinstance(value, dict | list):
+    """The paths, and the texts that are an absolute path as a whole, within values of any depth."""
+    if isinstance(value, dict | list | tuple):
         for part in value.values() if isinstance(value, dict) else value:
             yield from absolute_paths(part)
-    elif isinstance(value, str) and PurePath(path := value.removeprefix(LOCAL)).is_absolute():
-        yield path
+    elif isinstance(value, str | PurePath):
+        path = str(value).removeprefix(LOCAL)
+        if PurePath(path).is_absolute():
+            yield path
 
 
 def outermost(paths: Iterable[str]) -> list[str]:

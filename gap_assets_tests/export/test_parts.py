@@ -14,7 +14,7 @@ import pytest
 
 from gap_assets.export.dataset import parts
 from gap_assets.export.frozen import NothingToExportError
-from gap_assets.export.machine_paths import outermost, shortened, without_folders
+from gap_assets.export.machine_paths import folders_of, outermost, shortened, without_folders
 from gap_assets.export.parquet import GROUP_BYTES, write_file, write_shards
 from gap_assets.export.parts import expected_bytes, write_export
 from gap_assets.progress import listening
@@ -86,6 +86,18 @@ def test_odd_paths_of_films_and_models_are_taken_out(odd, tmp_path):
     assert points["encoder"] == "local-dir:coca & co"
     assert points["gap"] == {"value": 0.5, "low": 0.4, "high": 0.6}
     assert str(tmp_path) in Warehouse(path=odd.warehouse).read("FROM videos")["path"][0]
+
+
+def test_every_path_of_the_settings_is_found(tmp_path):
+    settings = remember(
+        tmp_path / "data",
+        models="hub",
+        coca=f"local-dir:{tmp_path}/coca",
+        summarizer=f"{tmp_path}/t5",
+        more_videos=(tmp_path / "more",),
+    )
+    found = outermost(folders_of(settings))
+    assert found == [str(tmp_path / name) for name in ("coca", "data", "more", "t5")]
 
 
 def test_paths_in_texts():

@@ -13,14 +13,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from gap_assets.encoders.choice import Encoders, encoder_list, trained, untrained_seeds
 from gap_assets.files import write_atomically
 from gap_assets.graph import STEPS
 from gap_assets.parameters import (
@@ -76,6 +78,7 @@ class Settings(BaseSettings):
     weights: Annotated[str, AfterValidator(canonical_weights)] | None = None
     caption_weights: Annotated[str, AfterValidator(canonical_weights)] | None = None
     summarizer: str | None = None
+    encoders: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(encoder_list)] = None
     videos: Path | None = None
     more_videos: tuple[Path, ...] = ()
     captions: Path | None = None
@@ -146,6 +149,11 @@ class Settings(BaseSettings):
     def summary_prompt(self) -> str | None:
         """The summariser's prompt as given, or as in its file; None for the default."""
         return _prompt_in(self.prompt_file) if self.prompt_file else self.prompt
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The encoders that are measured beside the embedding CoCa, `untrained:N` included."""
+        return PROFILES[self.models].encoders if self.encoders is None else self.encoders
 
     @property
     def videos_directory(self) -> Path:
@@ -273,6 +281,7 @@ def default_parameters(settings: Settings) -> Mapping[str, Choice]:
     """What a data folder's settings and profile choose, by key."""
     profile = PROFILES[settings.models]
     coca = settings.coca or profile.coca
+    seeds = untrained_seeds(settings.compared)
     of_profile = None if is_local(coca) else profile.weights
     return {
         "sampling": FrameSampling(
@@ -288,7 +297,8 @@ def default_parameters(settings: Settings) -> Mapping[str, Choice]:
             repetition_penalty=profile.repetition_penalty,
             returns=profile.returns,
         ),
-        "statistics": GapStatistics(),
+        "statistics": GapStatistics() if seeds is None else GapStatistics(untrained_seeds=seeds),
+        "encoders": Encoders(names=trained(settings.compared)),
     }
 
 

@@ -20,6 +20,9 @@ from gap_assets.gap.metric_rows import (
 from gap_assets.gap.pairs import MIN_PAIRS
 from gap_assets.gap.scorecard import scorecard
 
+WHOLE = "video"
+"""The source of the one vector that an encoder of whole videos makes of each."""
+
 
 def main_source(sources: SourceVectors, plan: MetricPlan) -> str:
     """The main pair's fusion, or the one vector of an encoder that reads whole videos."""

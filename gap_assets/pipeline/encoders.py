@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gap_assets.encoders.choice import Encoders
+from gap_assets.gap.encoder_metrics import WHOLE
 from gap_assets.graph import ENCODERS, STEPS, result_hash
 from gap_assets.pipeline.embeddings import TEXTS, Vectors, fuse_frames, pool_texts
 from gap_assets.pipeline.models import resident_encoder
@@ -38,8 +39,6 @@ PICTURES = 512
 """Decoded at a time: of 256 by 455 pixels, 180 MB."""
 
 VIDEO, TEXT = "video", "text"
-WHOLE = "video"
-"""The source of a video's vector by an encoder that reads videos."""
 
 Picture = NDArray[np.uint8]
 Hashes = Mapping[tuple[str, str], str]

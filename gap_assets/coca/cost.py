@@ -9,13 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gap_assets.coca.weights import (
-    LOCAL_CONFIG,
-    coca_config,
-    fetch_weights,
-    folder_weights,
-    read_weights,
-)
+from gap_assets.checkpoints import LOCAL_CONFIG, folder_weights, read_weights
+from gap_assets.coca.weights import coca_config, fetch_weights
 from gap_assets.profiles import LOCAL, canonical_model, is_local
 
 OF_VIT_B_16 = {"layers": 12, "width": 768, "patch_size": 16, "image_size": 224}

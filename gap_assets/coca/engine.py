@@ -5,15 +5,12 @@ one. Normalisation happens on the device, so a quarter of the bytes travel.
 """
 
 import io
-import itertools
 import math
-import os
 import re
 import zlib
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +21,7 @@ from torch import Tensor  # noqa: TID253
 from torchvision.transforms import InterpolationMode  # noqa: TID253
 from torchvision.transforms.v2.functional import center_crop, resize  # noqa: TID253
 
+from gap_assets.batches import prepared_batches
 from gap_assets.coca.decoder import CaptionDecoder
 from gap_assets.coca.model import Coca
 from gap_assets.coca.search import DecodedCaption
@@ -33,7 +31,6 @@ from gap_assets.gpu import BatchSize
 
 __all__ = ["Caption", "DecodeSettings", "FrameBatch", "describe_frames", "embed_frames"]
 
-BATCHES_AHEAD = 2
 LONGEST_ASPECT = 8  # of a picture; what is beyond is cropped away in any case
 
 Result = TypeVar("Result")
@@ -152,16 +149,10 @@ def _in_batches(
 
 
 def _prepared(coca: Coca, jpegs: Iterable[bytes], batch_size: int) -> Iterator[_Pictures]:
-    """Decode and resize in worker threads, at most `BATCHES_AHEAD` batches ahead."""
-    source = iter(jpegs)
-    ahead: deque[list[Future[tuple[Tensor, int]]]] = deque()
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="pictures") as pool:
-        while chunk := list(itertools.islice(source, batch_size)):
-            ahead.append([pool.submit(_picture, jpeg, coca.image_size) for jpeg in chunk])
-            if len(ahead) > BATCHES_AHEAD:
-                yield _collated(coca, ahead.popleft())
-        while ahead:
-            yield _collated(coca, ahead.popleft())
+    """Decode and resize in worker threads, a few batches ahead."""
+    picture = partial(_picture, size=coca.image_size)
+    for batch in prepared_batches(jpegs, picture, batch_size=batch_size):
+        yield _collated(coca, batch)
 
 
 def _picture(jpeg: bytes, size: int) -> tuple[Tensor, int]:
@@ -180,8 +171,8 @@ def _picture(jpeg: bytes, size: int) -> tuple[Tensor, int]:
     return center_crop(resized, [size, size]), zlib.crc32(jpeg)
 
 
-def _collated(coca: Coca, futures: list[Future[tuple[Tensor, int]]]) -> _Pictures:
-    pixels, checksums = zip(*(future.result() for future in futures), strict=True)
+def _collated(coca: Coca, pictures: list[tuple[Tensor, int]]) -> _Pictures:
+    pixels, checksums = zip(*pictures, strict=True)
     stacked = torch.empty(
         len(pixels), *pixels[0].shape, dtype=torch.uint8, pin_memory=coca.device.type == "cuda"
     )

@@ -1,7 +1,7 @@
 """Loading CoCa: open_clip names and local folders the same way, on any device.
 
 Only loading belongs here: module, tokenizer, precision, and what is refused. Where the weights are
-is found by `weights`. Pictures go through `engine`, texts through `text`.
+is found by `checkpoints`. Pictures go through `engine`, texts through `text`.
 """
 
 import logging
@@ -9,33 +9,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import open_clip  # noqa: TID253
 import torch  # noqa: TID253
 from open_clip.coca_model import CoCa as CocaModule  # noqa: TID253
 from safetensors import SafetensorError
 
+from gap_assets.checkpoints import build_model, check_folder
 from gap_assets.coca.decoder import CaptionDecoder
 from gap_assets.coca.settings import DecodeSettings
-from gap_assets.coca.weights import (
-    LOCAL_CONFIG,
-    check_weights,
-    coca_config,
-    fetch_weights,
-    folder_weights,
-    mapped_files,
+from gap_assets.coca.weights import check_weights, coca_config, fetch_weights
+from gap_assets.gpu import (
+    Fits,
+    Precision,
+    compute_device,
+    describe_device,
+    embedding_dtype,
+    place_encoder,
 )
-from gap_assets.files import verify_checksums
-from gap_assets.gpu import Fits, compute_device, describe_device
 from gap_assets.hub import ModelNotFoundError
-from gap_assets.profiles import LOCAL, canonical_model, canonical_weights, display_name, is_local
+from gap_assets.profiles import LOCAL, canonical_model, display_name, is_local
 
 log = logging.getLogger(__name__)
-
-Precision = Literal["auto", "fp32", "fp16"]
-
-PREPROCESSING = ("mean", "std", "interpolation", "resize_mode")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +106,7 @@ def load_coca(
         torch.manual_seed(seed or 0)
         with _damaged_folder(model):
             module = _create(model, weights) if seed is None else _create_untrained(model)
-    dtype = coca_dtype(target.type, precision)
-    if target.type == "cuda":
-        # TF32 for what stays in fp32, unless all of it shall equal a CPU's.
-        torch.set_float32_matmul_precision("high" if dtype == torch.float16 else "highest")
+    dtype = embedding_dtype(target.type, precision)
     preprocess = module.visual.preprocess_cfg
     if (preprocess["resize_mode"], preprocess["interpolation"]) != ("shortest", "bicubic"):
         raise ValueError(f"{model} asks for a resize other than bicubic to the shortest side.")
@@ -128,7 +121,7 @@ def load_coca(
             f"but the model reads {module.text.context_length}."
         )
     return Coca(
-        module=module.to(device=target, dtype=dtype).eval().requires_grad_(requires_grad=False),
+        module=place_encoder(module, device=target, dtype=dtype),
         tokenizer=tokenizer,
         device=target,
         dtype=dtype,
@@ -140,42 +133,13 @@ def load_coca(
     )
 
 
-def coca_dtype(device: str, precision: Precision) -> torch.dtype:
-    """The type of the parameters on a device, where `auto` is fp16 on a GPU and fp32 on a CPU."""
-    half = precision == "fp16" or (precision == "auto" and device.startswith("cuda"))
-    return torch.float16 if half else torch.float32
-
-
-def check_folder(folder: Path) -> None:
-    """Refuses a folder that holds no CoCa, or another than its SHA256SUMS says.
-
-    Raises:
-        ModelNotFoundError: A file is missing.
-        ChecksumError: A file was changed.
-    """
-    if not (folder / LOCAL_CONFIG).is_file():
-        raise ModelNotFoundError(
-            f"{folder} is no CoCa folder: it has no {LOCAL_CONFIG}; check the path."
-        )
-    folder_weights(folder)
-    verify_checksums(folder)
-
-
 def _create(model: str, weights: str | None) -> CocaModule:
     """Build the module with its weights, in fp32 on the CPU."""
     if is_local(model):
         return _as_coca(model, open_clip.create_model(model))
     path = fetch_weights(model, weights)
     check_weights(model, path)
-    # A file says nothing of how its pictures are normalised; its tag does.
-    tag = canonical_weights(weights)
-    of_tag = open_clip.get_pretrained_cfg(model, tag or "")
-    preprocess = {key: of_tag[key] for key in PREPROCESSING if key in of_tag}
-    with mapped_files():
-        module = open_clip.create_model(
-            model, pretrained=str(path), force_preprocess_cfg=preprocess
-        )
-    return _as_coca(model, module)
+    return _as_coca(model, build_model(model, weights, path))
 
 
 def _create_untrained(model: str) -> CocaModule:

@@ -8,6 +8,7 @@ embedding.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch  # noqa: TID253
@@ -43,9 +44,10 @@ def embed_texts(coca: Coca, texts: Sequence[str], *, batch_size: int = 256) -> T
     Raises:
         FloatingPointError: The model left the range of fp16.
     """
-    tokens = [_tokens(coca, text) for text in texts]
+    padding = coca.module.text.pad_id
+    tokens = [word_ids(coca.tokenizer, text, padding=padding) for text in texts]
     kept = [[*ids[: coca.context_length - 1], coca.tokenizer.eot_token_id] for ids in tokens]
-    padded = np.full((len(kept), coca.context_length), coca.module.text.pad_id, dtype=np.int64)
+    padded = np.full((len(kept), coca.context_length), padding, dtype=np.int64)
     for row, ids in zip(padded, kept, strict=True):
         row[: len(ids)] = ids
 
@@ -62,14 +64,19 @@ def embed_texts(coca: Coca, texts: Sequence[str], *, batch_size: int = 256) -> T
     )
 
 
-def _tokens(coca: Coca, text: str) -> list[int]:
+def word_ids(tokenizer: Any, text: str, *, padding: int | None) -> list[int]:
     """Start token and words, without the ids that mean something else to the model.
 
-    The padding id 0 is also the token of a "!" that more punctuation follows; inside a text it
-    would hide its neighbour from the attention. Spelled-out special tokens are no words either.
+    Spelled-out special tokens are no words.
+
+    Args:
+        tokenizer: open_clip's `SimpleTokenizer`.
+        text: Any string.
+        padding: The id that the model takes for padding, if it does. CoCa's 0 is also the token of
+            a "!" that more punctuation follows; inside a text it would hide its neighbour from the
+            attention.
     """
-    tokenizer = coca.tokenizer
-    special = {coca.module.text.pad_id, *tokenizer.all_special_ids}
+    special = {padding, *tokenizer.all_special_ids}
     return [tokenizer.sot_token_id, *(i for i in tokenizer.encode(text) if i not in special)]
 
 

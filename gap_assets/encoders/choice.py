@@ -4,16 +4,24 @@ How an encoder is named is `names`'s business, and loading one is `loading`'s.
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from gap_assets.encoders.loading import encoder_fingerprint
-from gap_assets.encoders.names import canonical_encoder, untrained_count
+from gap_assets.encoders.names import canonical_encoder, is_untrained, untrained_count
 from gap_assets.graph import fingerprint
 from gap_assets.parameters import Choice
 
-UNTRAINED = "untrained:"
+
+def _canonical(names: list[str]) -> list[str]:
+    canonical = [*dict.fromkeys(canonical_encoder(name) for name in names)]
+    if random := [name for name in canonical if is_untrained(name)]:
+        raise ValueError(
+            f"{random[0]} is no encoder of its own: `statistics.untrained_seeds` sets how many"
+            " untrained networks there are."
+        )
+    return canonical
 
 
 class Encoders(Choice):
@@ -21,8 +29,8 @@ class Encoders(Choice):
 
     free: ClassVar[frozenset[str]] = frozenset({"device", "batch_size"})
 
-    names: list[str] = Field(default=[])
-    """Such as `open_clip:ViT-B-32/laion2b_s34b_b79k`; none for none."""
+    names: Annotated[list[str], AfterValidator(_canonical)] = Field(default=[])
+    """Such as `open_clip:ViT-B-32/laion2b_s34b_b79k`; an empty list for none."""
     precision: Literal["auto", "fp32", "fp16"] = "auto"
     """auto is fp16 on a GPU and fp32 on a CPU."""
     device: str = "auto"
@@ -64,10 +72,10 @@ def encoder_list(names: Any) -> tuple[str, ...] | None:
 
 def trained(names: Iterable[str]) -> list[str]:
     """The encoders of a list whose weights are not random."""
-    return [name for name in names if not name.startswith(UNTRAINED)]
+    return [name for name in names if not is_untrained(name)]
 
 
 def untrained_seeds(names: Iterable[str]) -> int | None:
     """How many untrained networks a list asks for; None if it does not say."""
-    random = [name for name in names if name.startswith(UNTRAINED)]
+    random = [name for name in names if is_untrained(name)]
     return untrained_count(random) if random else None

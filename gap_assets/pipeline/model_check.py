@@ -1,7 +1,7 @@
 """Whether the chosen models can run, asked before any video is decoded; and fetching them.
 
 Belongs here: names, files, kinds, memory and disk, each failure as one sentence. Does not belong
-here: loading (`models`), and how files are found (`coca.weights`, `summaries.files`).
+here: loading (`models`), and how files are found (`checkpoints`, `summaries.files`).
 """
 
 from collections.abc import Callable, Iterable
@@ -129,8 +129,9 @@ def download_bytes(models: Iterable[ModelStatus]) -> int:
 
 
 def _coca_status(coca: CocaModel, weights: str | None, *, role: str, option: str) -> ModelStatus:
-    from gap_assets.coca.model import check_folder, coca_dtype
-    from gap_assets.coca.weights import check_weights, folder_weights, locate_weights, read_weights
+    from gap_assets.checkpoints import check_folder, folder_weights, read_weights
+    from gap_assets.coca.weights import check_weights, locate_weights
+    from gap_assets.gpu import embedding_dtype
 
     tensors = None
     if is_local(coca.model):
@@ -152,7 +153,7 @@ def _coca_status(coca: CocaModel, weights: str | None, *, role: str, option: str
         option=option,
         here=tensors is not None,
         bytes=size,
-        memory=parameters * coca_dtype(place, coca.precision).itemsize,
+        memory=parameters * embedding_dtype(place, coca.precision).itemsize,
         place=place,
     )
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gap_assets.batches import BATCHES_AHEAD
 from gap_assets.coca import engine
 from gap_assets.coca.engine import DecodeSettings, describe_frames, embed_frames
 from gap_assets_tests.coca import reference
@@ -114,7 +115,7 @@ def test_frames_are_read_a_few_batches_ahead_only(coca):
 
     batches = describe_frames(coca, source(), decode=GREEDY, batch_size=2)
     next(batches)
-    assert read <= 2 * (engine.BATCHES_AHEAD + 2)
+    assert read <= 2 * (BATCHES_AHEAD + 2)
     batches.close()
 
 

@@ -66,4 +66,6 @@ def test_an_estimate_with_a_damaged_model_is_one_sentence(models, world):
     (models / "coca" / "open_clip_config.json").unlink()
     done = gap("estimate", world)
     assert done.exit_code == 1
-    assert done.stderr.startswith(f"gap: {models / 'coca'} is no CoCa folder: it has no open_clip")
+    assert done.stderr.startswith(
+        f"gap: {models / 'coca'} is no open_clip model's folder: it has no"
+    )

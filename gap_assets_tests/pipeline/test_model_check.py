@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from gap_assets.coca.weights import check_weights, read_weights
+from gap_assets.checkpoints import read_weights
+from gap_assets.coca.weights import check_weights
 from gap_assets.dagster.build import build_definitions
 from gap_assets.dagster.partitions import range_tags
 from gap_assets.dagster.runs import QUIET, open_instance
@@ -122,7 +123,7 @@ def test_too_little_memory_or_disk_is_said_before_anything_is_loaded(monkeypatch
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(model_check, "free_space", lambda: 10**9)
     listing = {"open_clip_pytorch_model.bin": 2 * 10**9}
-    monkeypatch.setattr("gap_assets.coca.weights.list_repository", lambda _: listing)
+    monkeypatch.setattr("gap_assets.checkpoints.list_repository", lambda _: listing)
     named = CocaModel(model="coca_ViT-L-14", weights="laion2B-s13B-b90k")
     with pytest.raises(ModelsDoNotFitError, match=r"take 2.0 GB, and 1.0 GB are free in .*HF_HOME"):
         check_models(coca=named, captioning=Captioning(), summarizer=None)

@@ -1,4 +1,4 @@
-"""open_clip folders with random weights, of any size: encoders that know nothing and cost little."""
+"""open_clip folders with random weights: encoders of any size that know nothing and cost little."""
 
 import json
 from pathlib import Path

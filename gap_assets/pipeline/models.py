@@ -63,7 +63,8 @@ def resident_encoder(name: str, encoders: Encoders) -> "Encoder":
     from gap_assets.encoders.loading import load_encoder
 
     return resident(
-        ("encoder", name, encoders.precision, encoders.device, encoders.batch_size),
+        # A folder may hold other weights by now.
+        (name, encoders.fingerprints()[name], encoders.device, encoders.batch_size),
         lambda: load_encoder(
             name,
             device=encoders.device,

@@ -20,7 +20,7 @@ TABLES = (
     "video_summaries",
     "video_embeddings",
     "text_embeddings",
-    "untrained_embeddings",
+    "encoder_embeddings",
     "cone_profile",
     "pooling_profile",
     "projections",

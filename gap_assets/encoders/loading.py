@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gap_assets.encoders.encoder import Encoder
-from gap_assets.encoders.names import EMBEDDED, OPEN_CLIP, UNTRAINED, canonical_encoder
+from gap_assets.encoders.names import EMBEDDED, TRANSFORMERS, UNTRAINED, canonical_encoder
 from gap_assets.graph import fingerprint
 from gap_assets.profiles import MODELS
 
@@ -39,22 +39,21 @@ def load_encoder(
     import torch
 
     from gap_assets.encoders.open_clip_model import load_open_clip
+    from gap_assets.encoders.transformers_model import load_transformers
     from gap_assets.gpu import compute_device
 
     name = canonical_encoder(name)
     kind, _, rest = name.partition(":")
     if kind == UNTRAINED:
         raise ValueError(f"{name} stands for networks with random weights, not for one encoder.")
-    target = torch.device(compute_device(device))
-    if kind in (OPEN_CLIP, EMBEDDED):
-        return load_open_clip(
-            name,
-            str(MODELS / rest) if kind == EMBEDDED else rest,
-            device=target,
-            precision=precision,
-            batch_size=batch_size,
-        )
-    raise NotImplementedError(name)
+    load = load_transformers if kind == TRANSFORMERS else load_open_clip
+    return load(
+        name,
+        str(MODELS / rest) if kind == EMBEDDED else rest,
+        device=torch.device(compute_device(device)),
+        precision=precision,
+        batch_size=batch_size,
+    )
 
 
 def encoder_fingerprint(name: str) -> str:

@@ -27,6 +27,7 @@ from gap_assets.checkpoints import (
     build_model,
     check_folder,
     fetch_checkpoint,
+    folder_weights,
     locate_checkpoint,
     read_weights,
 )
@@ -132,6 +133,7 @@ def load_open_clip(
     folder, options = Path(rest), dict[str, Any]()
     if folder.is_absolute():
         check_folder(folder)
+        read_weights(folder_weights(folder))  # Says of a damaged file that it is one.
         model = f"{LOCAL}{folder}"
         with _damaged(str(folder)):
             config = open_clip.get_model_config(model)
@@ -195,7 +197,7 @@ def _config_of(model: str) -> dict[str, Any]:
 def _named(rest: str) -> Any:
     model, _, tag = rest.rpartition("/")
     path = fetch_checkpoint(locate_open_clip(rest))
-    read_weights(path)  # Says of a damaged file that it is one.
+    read_weights(path)
     try:
         return build_model(model, tag, path)
     except RuntimeError as error:

@@ -111,4 +111,4 @@ def chosen_models(settings: Settings) -> dict[str, Any]:
     from gap_assets.settings import default_parameters
 
     chosen = default_parameters(settings)
-    return {key: chosen[key] for key in ("coca", "captioning", "summarizer")}
+    return {key: chosen[key] for key in ("coca", "captioning", "summarizer", "encoders")}

@@ -7,7 +7,7 @@ the rows. The encoders are `gap_assets.encoders`'s; untrained networks see less 
 import io
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gap_assets.encoders.choice import Encoders
+from gap_assets.encoders.frames import frames_read
 from gap_assets.gap.encoder_metrics import WHOLE
 from gap_assets.graph import ENCODERS, STEPS, result_hash
 from gap_assets.pipeline.embeddings import TEXTS, Vectors, fuse_frames, pool_texts
@@ -27,7 +28,7 @@ from gap_assets.pipeline.stages import failure
 from gap_assets.profiles import display_name
 from gap_assets.warehouse.ledger import Configuration, Failure, Results, stored_hashes
 from gap_assets.warehouse.parts import Part, part_of
-from gap_assets.warehouse.rows import typed_rows
+from gap_assets.warehouse.rows import by_video, typed_rows
 from gap_assets.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
@@ -117,10 +118,12 @@ def embed_by_encoders(
             works[name] = Work(videos=lacking)
     failures: dict[str, Failure] = {}
     wanted = sorted({video for work in works.values() for video in work.videos})
-    for frames, pictures in _portions(warehouse, wanted, failures):
+    keys = _frame_keys(warehouse, wanted)
+    repeats = {video: part["repeats"].to_list() for video, part in by_video(keys).items()}
+    for frames, pictures in _portions(warehouse, keys, failures):
         for name, work in works.items():
             with work.timed():
-                _see(resident_encoder(name, encoders), work, frames, pictures)
+                _see(resident_encoder(name, encoders), work, frames, pictures, repeats=repeats)
     rows: list[pl.DataFrame] = []
     parts: list[Part] = []
     for name, work in works.items():
@@ -158,7 +161,8 @@ class Work:
         videos: The videos.
         frames: Portions of frames, columns `video_id` and `repeats`, that were embedded.
         vectors: Their embeddings.
-        picked: By video, the pictures that a video encoder still waits with.
+        picks: By video, how often a video encoder reads the frame at each position.
+        picked: By video, the pictures that it still waits with.
         whole: By video, what it made of them.
         seconds: That all of this took.
     """
@@ -166,6 +170,7 @@ class Work:
     videos: list[str]
     frames: list[pl.DataFrame] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
+    picks: dict[str, Counter[int]] = field(default_factory=dict)
     picked: defaultdict[str, list[Picture]] = field(default_factory=lambda: defaultdict(list))
     whole: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -178,23 +183,23 @@ class Work:
         self.seconds += time.monotonic() - started
 
 
-def _portions(
-    warehouse: Warehouse, videos: Sequence[str], failures: dict[str, Failure]
-) -> Iterator[tuple[pl.DataFrame, list[Picture]]]:
-    """The frames of some videos in order, decoded, at most `PICTURES` at a time.
-
-    Yields:
-        Columns `video_id`, `repeats`, `shown_until` (the repeats up to this frame) and `shown` (of
-        the whole video), with the pictures. A video of which one cannot be decoded goes to the
-        failures, and has none from there on.
-    """
-    keys = warehouse.read(
+def _frame_keys(warehouse: Warehouse, videos: Sequence[str]) -> pl.DataFrame:
+    """The frames of some videos in order: `video_id`, `frame_index`, `repeats`, `position`."""
+    return warehouse.read(
         "SELECT video_id, frame_index, coalesce(repeats, 1) AS repeats,"
-        " (sum(coalesce(repeats, 1)) OVER (PARTITION BY video_id ORDER BY frame_index))::BIGINT"
-        " AS shown_until, (sum(coalesce(repeats, 1)) OVER (PARTITION BY video_id))::BIGINT AS shown"
+        " row_number() OVER (PARTITION BY video_id ORDER BY frame_index) - 1 AS position"
         " FROM frames WHERE video_id IN (FROM given) ORDER BY video_id, frame_index",
         videos=videos,
     )
+
+
+def _portions(
+    warehouse: Warehouse, keys: pl.DataFrame, failures: dict[str, Failure]
+) -> Iterator[tuple[pl.DataFrame, list[Picture]]]:
+    """The frames with these keys, at most `PICTURES` at a time, with the pictures.
+
+    A video of which one cannot be decoded goes to the failures, and has none from there on.
+    """
     for start in range(0, len(keys), PICTURES):
         portion = keys[start : start + PICTURES]
         stored = warehouse.read(
@@ -224,7 +229,14 @@ def decode_jpeg(image: bytes) -> Picture:
         return np.asarray(picture.convert("RGB"))
 
 
-def _see(encoder: "Encoder", work: Work, frames: pl.DataFrame, pictures: Sequence[Picture]) -> None:
+def _see(
+    encoder: "Encoder",
+    work: Work,
+    frames: pl.DataFrame,
+    pictures: Sequence[Picture],
+    *,
+    repeats: Mapping[str, list[int]],
+) -> None:
     """Shows an encoder those frames of a portion whose videos it lacks."""
     rows = frames["video_id"].is_in(work.videos).arg_true().to_list()
     if not rows:
@@ -234,22 +246,25 @@ def _see(encoder: "Encoder", work: Work, frames: pl.DataFrame, pictures: Sequenc
         work.frames.append(mine.select("video_id", "repeats"))
         work.vectors.append(encoder.embed_images(shown))
         return
-    for row, picture in zip(mine.iter_rows(named=True), shown, strict=True):
-        # A picture that stays, or one of too few, is seen more than once.
-        times = sum(
-            row["shown_until"] - row["repeats"] <= moment < row["shown_until"]
-            for moment in evenly_spread(encoder.frames, row["shown"])
-        )
-        work.picked[row["video_id"]] += [picture] * times
+    keys = mine.select("video_id", "position").rows()
+    for (video, position), picture in zip(keys, shown, strict=True):
+        if video not in work.picks:
+            work.picks[video] = Counter(frames_read(repeats[video], frames=encoder.frames))
+        for _ in range(work.picks[video][position]):
+            seen = work.picked[video]
+            seen.append(_of_size(picture, seen[0] if seen else picture))
     full = [video for video, seen in work.picked.items() if len(seen) == encoder.frames]
     if full:
         vectors = encoder.embed_videos([work.picked.pop(video) for video in full])
         work.whole |= dict(zip(full, vectors, strict=True))
 
 
-def evenly_spread(count: int, of: int) -> list[int]:
-    """So many positions among `of` in a row, each in the middle of its share; some alike if few."""
-    return [(2 * i + 1) * of // (2 * count) for i in range(count)]
+def _of_size(picture: Picture, first: Picture) -> Picture:
+    """A picture as large as the first of its video, where that changes its shape on the way."""
+    if picture.shape == first.shape:
+        return picture
+    height, width = first.shape[:2]
+    return np.asarray(Image.fromarray(picture).resize((width, height)))
 
 
 def reads_videos(encoder: "Encoder") -> "TypeIs[VideoEncoder]":

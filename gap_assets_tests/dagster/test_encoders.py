@@ -4,12 +4,15 @@ import shutil
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 import polars as pl
 import pytest
 
 from gap_assets.dagster.build import build_definitions
 from gap_assets.dagster.partitions import range_tags
 from gap_assets.dagster.runs import QUIET, open_instance
+from gap_assets.encoders.frames import frames_read
+from gap_assets.encoders.loading import load_encoder
 from gap_assets.graph import CONTROLS, ENCODERS
 from gap_assets.pipeline import encoders as pipeline
 from gap_assets.pipeline.status import current_status
@@ -18,6 +21,7 @@ from gap_assets.warehouse.parts import part_of
 from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.encoder_folders import clip_folder, write_weights
+from gap_assets_tests.hub import encoders as hub_encoders
 from gap_assets_tests.rows import put
 
 VIDEOS = [f"world-000{i}" for i in range(5)]
@@ -236,3 +240,33 @@ def test_a_picture_is_decoded_once_for_all_encoders(copy_of_made, tmp_path, monk
     again = {name: part.drop("encoder") for name, part in rows_by(warehouse).items() if name in new}
     for name in new:
         assert whole[name].drop("embedding", "norm").equals(again[name].drop("embedding", "norm"))
+
+
+def test_an_encoder_of_whole_videos_has_one_vector_a_video(copy_of_made, tmp_path):
+    folder = hub_encoders.xclip_folder(tmp_path / "xclip", **hub_encoders.SMALL_XCLIP)
+    name = f"transformers:{folder}"
+    settings = remember(copy_of_made.data, encoders=[WHOLE, name])
+    assert make(settings, videos_per_chunk=2)
+    warehouse = Warehouse(path=settings.warehouse)
+    rows = warehouse.read(
+        "SELECT video_id, modality, source, embedding, norm FROM encoder_embeddings"
+        " WHERE encoder = ? ORDER BY ALL",
+        name,
+    )
+    of_videos = rows.filter(modality="video")
+    assert of_videos.select("video_id", "source").rows() == [(video, "video") for video in VIDEOS]
+    assert of_videos["norm"].to_list() == pytest.approx([1.0] * 5, abs=1e-4)
+    assert set(rows.filter(modality="text")["source"]) == {
+        *("summary", "captions", "filtered", "reference")
+    }
+    # As the library's adapter sees the frames in the middle of their shares.
+    images = warehouse.read("FROM frames WHERE video_id = ? ORDER BY frame_index", VIDEOS[3])
+    encoder = load_encoder(name)
+    read = frames_read(images["repeats"].to_list(), frames=encoder.frames)
+    [vector] = encoder.embed_videos([[pipeline.decode_jpeg(images["image"][i]) for i in read]])
+    assert np.abs(of_videos["embedding"][3].to_numpy() - vector).max() < 1e-5
+    assert measure(settings)
+    measured = warehouse.read(
+        "SELECT DISTINCT video_source FROM gap_metrics WHERE encoder = ?", name
+    )
+    assert measured["video_source"].to_list() == ["video"]

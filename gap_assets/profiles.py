@@ -117,6 +117,11 @@ def canonical_weights(name: str | None) -> str | None:
     return name.lower().replace("-", "_")
 
 
+def canonical_language_model(name: str) -> str:
+    """An absolute path where it is a folder; else a name on the hub."""
+    return str(Path(name).absolute()) if name and Path(name).is_dir() else name
+
+
 def profile_of(coca: str) -> Profile | None:
     """The profile that a CoCa, by its canonical name, belongs to."""
     return next((p for p in PROFILES.values() if canonical_model(p.coca) == coca), None)

@@ -22,7 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from gap_assets.encoders.choice import Encoders, encoder_list, trained, untrained_seeds
+from gap_assets.encoders.choice import Encoders, encoder_list, trained, with_untrained
 from gap_assets.files import write_atomically
 from gap_assets.graph import STEPS
 from gap_assets.parameters import (
@@ -32,12 +32,18 @@ from gap_assets.parameters import (
     CocaModel,
     FrameSampling,
     FramesPerSecond,
-    GapStatistics,
     SummarizerModel,
     check_prompt,
     settings_fingerprint,
 )
-from gap_assets.profiles import PROFILES, ProfileName, canonical_model, canonical_weights, is_local
+from gap_assets.profiles import (
+    PROFILES,
+    ProfileName,
+    canonical_language_model,
+    canonical_model,
+    canonical_weights,
+    is_local,
+)
 
 SETTINGS_FILE = "gap.toml"
 
@@ -77,7 +83,7 @@ class Settings(BaseSettings):
     coca: Annotated[str, AfterValidator(canonical_model)] | None = None
     weights: Annotated[str, AfterValidator(canonical_weights)] | None = None
     caption_weights: Annotated[str, AfterValidator(canonical_weights)] | None = None
-    summarizer: str | None = None
+    summarizer: Annotated[str, AfterValidator(canonical_language_model)] | None = None
     encoders: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(encoder_list)] = None
     videos: Path | None = None
     more_videos: tuple[Path, ...] = ()
@@ -125,12 +131,6 @@ class Settings(BaseSettings):
             raise ValueError("A DuckLake's catalogue is in Postgres: ducklake:postgres:dbname=…")
         return place if URL.match(place) else str(Path(place).absolute())
 
-    @field_validator("summarizer")
-    @classmethod
-    def _folder_or_repository(cls, model: str | None) -> str | None:
-        """An absolute path where it is a folder; else a name on the hub."""
-        return str(Path(model).absolute()) if model and Path(model).is_dir() else model
-
     @model_validator(mode="after")
     def _models_go_together(self) -> Self:
         named = [name for name in MODEL_FIELDS if getattr(self, name) is not None]
@@ -149,11 +149,6 @@ class Settings(BaseSettings):
     def summary_prompt(self) -> str | None:
         """The summariser's prompt as given, or as in its file; None for the default."""
         return _prompt_in(self.prompt_file) if self.prompt_file else self.prompt
-
-    @property
-    def compared(self) -> tuple[str, ...]:
-        """The encoders that are measured beside the embedding CoCa, `untrained:N` included."""
-        return PROFILES[self.models].encoders if self.encoders is None else self.encoders
 
     @property
     def videos_directory(self) -> Path:
@@ -202,14 +197,11 @@ def choose(data: Path, **values: Any) -> Settings:
 
 
 def remember(data: Path, **values: Any) -> Settings:
-    """Writes the given settings into the data folder's file, keeping its others.
+    """Writes the given settings into the data folder's file; returns what now holds for it.
 
     Args:
-        data: The data folder; made where it is missing.
+        data: The data folder; made where it is missing. Its other settings are kept.
         **values: See `choose`.
-
-    Returns:
-        The settings that now hold for the folder.
 
     Raises:
         SettingsFileError: If the file is not TOML.
@@ -281,7 +273,7 @@ def default_parameters(settings: Settings) -> Mapping[str, Choice]:
     """What a data folder's settings and profile choose, by key."""
     profile = PROFILES[settings.models]
     coca = settings.coca or profile.coca
-    seeds = untrained_seeds(settings.compared)
+    compared = profile.encoders if settings.encoders is None else settings.encoders
     of_profile = None if is_local(coca) else profile.weights
     return {
         "sampling": FrameSampling(
@@ -297,8 +289,8 @@ def default_parameters(settings: Settings) -> Mapping[str, Choice]:
             repetition_penalty=profile.repetition_penalty,
             returns=profile.returns,
         ),
-        "statistics": GapStatistics() if seeds is None else GapStatistics(untrained_seeds=seeds),
-        "encoders": Encoders(names=trained(settings.compared)),
+        "statistics": with_untrained(compared),
+        "encoders": Encoders(names=trained(compared)),
     }
 
 

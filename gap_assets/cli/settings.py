@@ -12,7 +12,7 @@ from gap_assets.cli.app import app
 from gap_assets.cli.console import console
 from gap_assets.cli.errors import one_sentence
 from gap_assets.cli.options import Data
-from gap_assets.profiles import display_name
+from gap_assets.profiles import PROFILES, display_name
 from gap_assets.settings import Settings, default_parameters, forget, origins
 from gap_assets.text import printable
 
@@ -51,6 +51,7 @@ def of_profile(settings: Settings) -> dict[str, str]:
     chosen: Mapping[str, Any] = default_parameters(settings)
     coca, summarizer = chosen["coca"], chosen["summarizer"]
     names = {
+        "encoders": ", ".join(PROFILES[settings.models].encoders),
         "coca": display_name(coca.model),
         "weights": coca.weights,
         "summarizer": display_name(summarizer.model),

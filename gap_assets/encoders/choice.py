@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from gap_assets.encoders.loading import encoder_fingerprint
 from gap_assets.encoders.names import canonical_encoder, is_untrained, untrained_count
 from gap_assets.graph import fingerprint
-from gap_assets.parameters import Choice
+from gap_assets.parameters import Choice, GapStatistics
 
 
 def _canonical(names: list[str]) -> list[str]:
@@ -75,7 +75,7 @@ def trained(names: Iterable[str]) -> list[str]:
     return [name for name in names if not is_untrained(name)]
 
 
-def untrained_seeds(names: Iterable[str]) -> int | None:
-    """How many untrained networks a list asks for; None if it does not say."""
+def with_untrained(names: Iterable[str]) -> GapStatistics:
+    """The default statistics, with as many untrained networks as a list asks for, if it says so."""
     random = [name for name in names if is_untrained(name)]
-    return untrained_count(random) if random else None
+    return GapStatistics(untrained_seeds=untrained_count(random)) if random else GapStatistics()

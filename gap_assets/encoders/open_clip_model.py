@@ -5,7 +5,7 @@ embeddings. Captions are `coca`'s.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +33,7 @@ from gap_assets.checkpoints import (
 )
 from gap_assets.coca.text import unit_vectors, word_ids
 from gap_assets.encoders.encoder import Pictures, Vectors
-from gap_assets.encoders.tokenizers import fetch_tokenizer
+from gap_assets.encoders.tokenizers import fetch_text_tower, fetch_tokenizer
 from gap_assets.gpu import BatchSize, Fits, Precision, embedding_dtype, place_encoder
 from gap_assets.hub import ModelNotFoundError
 from gap_assets.profiles import LOCAL
@@ -137,17 +137,15 @@ def load_open_clip(
         model = f"{LOCAL}{folder}"
         with _damaged(str(folder)):
             config = open_clip.get_model_config(model)
+            _ = config["embed_dim"], config["text_cfg"]
             if (folder / "bpe.txt.gz").is_file():
                 options["bpe_path"] = str(folder / "bpe.txt.gz")
     else:
         model = rest.rpartition("/")[0]
         config = _config_of(model)
-    # A folder holds its tokenizer itself.
-    text = config.get("text_cfg", {})
-    if text.get("hf_tokenizer_name"):
+    if config["text_cfg"].get("hf_tokenizer_name"):
         options |= {"trust_remote_code": False, "local_files_only": True}
-        if not folder.is_absolute():
-            fetch_tokenizer(text["hf_tokenizer_name"])
+    _fetch_parts(config["text_cfg"], of_folder=folder.is_absolute())
     with torch.random.fork_rng(devices=[]), _damaged(rest):
         module = open_clip.create_model(model) if folder.is_absolute() else _named(rest)
         tokenizer = open_clip.get_tokenizer(model, **options)
@@ -164,6 +162,21 @@ def load_open_clip(
         dtype=dtype,
         batch_size=batch_size,
     )
+
+
+def fetch_open_clip(rest: str) -> Path:
+    """Brings the weights of `MODEL/TAG`, and what else it is made of, into the local cache.
+
+    Returns:
+        The weights.
+
+    Raises:
+        ModelNotFoundError: See `locate_open_clip`; or a file does not arrive whole.
+        DiskFullError: There is no space for it.
+    """
+    path = fetch_checkpoint(locate_open_clip(rest))
+    _fetch_parts(_config_of(rest.rpartition("/")[0])["text_cfg"], of_folder=False)
+    return path
 
 
 def locate_open_clip(rest: str) -> WeightsFile:
@@ -194,9 +207,21 @@ def _config_of(model: str) -> dict[str, Any]:
     return config
 
 
+def _fetch_parts(text: Mapping[str, Any], *, of_folder: bool) -> None:
+    """Brings the tokenizer and the configuration of a text tower that is transformers' own.
+
+    open_clip would ask for these itself, with errors of its own, and leave it to whoever sits at a
+    terminal whether the code beside a configuration is run. A folder holds its tokenizer itself.
+    """
+    if (tokenizer := text.get("hf_tokenizer_name")) and not of_folder:
+        fetch_tokenizer(tokenizer)
+    if tower := text.get("hf_model_name"):
+        fetch_text_tower(tower)
+
+
 def _named(rest: str) -> Any:
     model, _, tag = rest.rpartition("/")
-    path = fetch_checkpoint(locate_open_clip(rest))
+    path = fetch_open_clip(rest)
     read_weights(path)
     try:
         return build_model(model, tag, path)

@@ -1,10 +1,12 @@
-"""Tokenizers that are repositories of their own on the hub, brought into the local cache.
+"""Parts of open_clip's models that are repositories of their own on the hub, for their texts.
 
-Which files they are made of belongs here; the hub is asked by `gap_assets.hub`.
+Which files they are made of belongs here, and that none holds code; the hub is asked by
+`gap_assets.hub`.
 """
 
 from gap_assets.hub import ModelNotFoundError, cached_file, fetch, list_repository
 
+CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 TOKENIZER_FILES = (
@@ -15,7 +17,7 @@ TOKENIZER_FILES = (
     "vocab.json",
     "merges.txt",
     "vocab.txt",
-    "config.json",  # Tells of older tokenizers which class they are of.
+    CONFIG,  # Tells of older tokenizers which class they are of.
 )
 
 
@@ -35,3 +37,26 @@ def fetch_tokenizer(repository: str) -> None:
             " installed; choose another model."
         )
     fetch(repository, [name for name in TOKENIZER_FILES if name in listed])
+
+
+def fetch_text_tower(repository: str) -> None:
+    """Brings the configuration of a text tower into the local cache, if it is not there.
+
+    Its weights are among those of the whole model.
+
+    Raises:
+        ModelNotFoundError: There is none, it does not arrive, or it is of a kind that transformers
+            does not know without code of its own.
+        DiskFullError: There is no space for it.
+    """
+    from transformers import AutoConfig
+
+    if not cached_file(repository, CONFIG):
+        fetch(repository, [CONFIG])
+    try:
+        AutoConfig.from_pretrained(repository, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelNotFoundError(
+            f"transformers knows no text tower of the kind of {repository}, and code that comes"
+            " with a model is never run; choose another model."
+        ) from error

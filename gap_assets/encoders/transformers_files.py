@@ -6,11 +6,10 @@ Nothing is loaded here (see `transformers_model`); the hub is asked by `gap_asse
 from dataclasses import dataclass
 from pathlib import Path
 
-from gap_assets.encoders.tokenizers import TOKENIZER, TOKENIZER_FILES
+from gap_assets.encoders.tokenizers import CONFIG, TOKENIZER, TOKENIZER_FILES
 from gap_assets.files import verify_checksums
 from gap_assets.hub import ModelNotFoundError, cached_file, fetch, list_repository
 
-CONFIG = "config.json"
 PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json")
 # In the order of preference.
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")

@@ -21,7 +21,8 @@ from gap_assets.batches import prepared_batches
 from gap_assets.checkpoints import read_weights
 from gap_assets.coca.text import unit_vectors
 from gap_assets.encoders.encoder import Pictures, Vectors
-from gap_assets.encoders.transformers_files import CONFIG, fetch_model, weights_in
+from gap_assets.encoders.tokenizers import CONFIG
+from gap_assets.encoders.transformers_files import fetch_model, weights_in
 from gap_assets.gpu import BatchSize, Fits, Precision, embedding_dtype, place_encoder
 from gap_assets.hub import ModelNotFoundError
 

@@ -73,6 +73,8 @@ def context(module: torch.nn.Module) -> int:
 
 def unit(rows: Sequence[torch.Tensor]) -> NDArray[np.float32]:
     """(N, D), rows of unit length."""
+    if not rows:
+        return np.empty((0, 0), dtype=np.float32)
     stacked = torch.stack([row.flatten() for row in rows])
     return normalize(stacked.float(), dim=-1).numpy()
 

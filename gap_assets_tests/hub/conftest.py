@@ -109,3 +109,31 @@ def serve(monkeypatch, tmp_path) -> Iterator[Callable[..., Hub]]:
     yield start
     for hub in hubs:
         hub.close()
+
+
+@pytest.fixture
+def served_here(monkeypatch, tmp_path) -> Iterator[Callable[..., Hub]]:
+    """Serves repositories to this process, which has an empty cache, until the test ends."""
+    from huggingface_hub import constants
+
+    hubs: list[Hub] = []
+
+    def start(*repositories: Repository) -> Hub:
+        hubs.append(Hub(repositories))
+        point_at(monkeypatch, hubs[-1].endpoint)
+        return hubs[-1]
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    yield start
+    for hub in hubs:
+        hub.close()
+
+
+def point_at(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    """Has huggingface_hub, which reads its variables when it is imported, ask another hub."""
+    from huggingface_hub import constants
+
+    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)

@@ -123,7 +123,9 @@ def write_random_weights(model: str, path: Path) -> None:
     """open_clip's own initial weights; what it leaves at zero is drawn, too."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
-        weights = open_clip.create_model(model, load_weights=False).state_dict()
+        weights = open_clip.create_model(
+            model, load_weights=False, pretrained_text=False
+        ).state_dict()
         for name, tensor in weights.items():
             # open_clip leaves the one uninitialised (its issue 551), and timm the other at zero.
             if name == "text_decoder.text_projection" or (tensor.ndim > 1 and not tensor.any()):

@@ -50,19 +50,18 @@ def locate_encoder(name: str) -> EncoderFiles:
 
 
 def fetch_encoder(name: str) -> None:
-    """Downloads an encoder's weights with a progress bar, unless they are on this machine.
+    """Downloads the files of an encoder with a progress bar, unless they are on this machine.
 
     Raises:
         ModelNotFoundError: See `locate_encoder`; or a file does not arrive whole.
         ChecksumError: See there.
         DiskFullError: The cache's disk is full.
     """
-    from gap_assets.checkpoints import fetch_checkpoint
-    from gap_assets.encoders.open_clip_model import locate_open_clip
+    from gap_assets.encoders.open_clip_model import fetch_open_clip
     from gap_assets.encoders.transformers_files import fetch_model
 
     kind, _, rest = name.partition(":")
     if kind == TRANSFORMERS:
         fetch_model(rest)
     elif kind != EMBEDDED and not Path(rest).is_absolute():
-        fetch_checkpoint(locate_open_clip(rest))
+        fetch_open_clip(rest)

@@ -226,7 +226,7 @@ def _portions(
 def decode_jpeg(image: bytes) -> Picture:
     """The picture (H, W, 3) of a stored frame."""
     with Image.open(io.BytesIO(image), formats=["JPEG"]) as picture:
-        return np.asarray(picture.convert("RGB"))
+        return np.array(picture.convert("RGB"))  # A copy: libraries want arrays that are writable.
 
 
 def _see(

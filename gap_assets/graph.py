@@ -57,6 +57,9 @@ STEPS: dict[str, Step] = {
         parameters=("coca",),
         version="3",
     ),
+    "encoder_embeddings": Step(
+        upstream=FRAMES_AND_TEXTS, optional=("reference_captions",), parameters=("encoders",)
+    ),
     "event_embeddings": Step(
         upstream=("frame_embeddings", "reference_captions"),
         optional=("reference_captions",),
@@ -100,10 +103,12 @@ STEPS: dict[str, Step] = {
     ),
     "projections": Step(upstream=("projection_model", "video_embeddings", "text_embeddings")),
     "gap_metrics": Step(
-        upstream=("video_embeddings", "text_embeddings", "untrained_embeddings"),
-        optional=("untrained_embeddings",),
-        parameters=("coca", *MAIN_PAIR, *RESAMPLING),
-        version="3",
+        upstream=(
+            *("video_embeddings", "text_embeddings", "encoder_embeddings", "untrained_embeddings"),
+        ),
+        optional=("encoder_embeddings", "untrained_embeddings"),
+        parameters=("coca", "encoders.names", *MAIN_PAIR, *RESAMPLING),
+        version="4",
         per_video=False,
     ),
     "event_metrics": Step(
@@ -128,12 +133,13 @@ STEPS: dict[str, Step] = {
             "statistics.smallest_gap",
             "statistics.smallest_cone",
         ),
-        version="5",
+        version="6",
         per_video=False,
     ),
 }
 
 ROOTS = ("videos", "reference_captions")
+ENCODERS = "encoder_embeddings"
 CONTROLS, CONES, POOLING = "untrained_embeddings", "cone_profile", "pooling_profile"
 OF_NEW_NETWORKS = (CONTROLS, CONES)
 """What runs networks that were never trained; the setting `controls` leaves it for later."""

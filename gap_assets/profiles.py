@@ -26,6 +26,7 @@ class Profile:
         frame_short_side: The short side of the stored frames, in pixels: a little more than what
             the model sees.
         prompt: The summariser's prompt; None for the default of its kind.
+        encoders: What else is measured on the same frames and texts, by canonical names.
         repetition_penalty: Of the summariser's own words; base models repeat themselves without
             one, and the higher it is the fewer of its words are the captions'
             (`benchmarks/summaries.py`).
@@ -42,6 +43,7 @@ class Profile:
     chance: float
     returns: bool
     frame_short_side: int
+    encoders: tuple[str, ...] = ()
     prompt: str | None = None
     repetition_penalty: float = 1.0
     known_world: str | None = None
@@ -67,6 +69,7 @@ PROFILES: dict[ProfileName, Profile] = {
         chance=0.0005,
         returns=True,
         frame_short_side=72,
+        encoders=("embedded:coca-whole-captions",),
         prompt="{captions}",
         known_world="the drawn shapes of gap_assets.world",
         trained_on="captions that leave out each detail with a probability of one half where they"
@@ -82,6 +85,7 @@ PROFILES: dict[ProfileName, Profile] = {
         chance=0.01,
         returns=False,
         frame_short_side=256,
+        encoders=("open_clip:coca_ViT-L-14/laion2b_s13b_b90k", "untrained:3"),
         repetition_penalty=1.1,
     ),
 }
@@ -111,6 +115,11 @@ def canonical_weights(name: str | None) -> str | None:
     if "/" in name or Path(name).is_file():
         return str(Path(name).expanduser().absolute())
     return name.lower().replace("-", "_")
+
+
+def canonical_language_model(name: str) -> str:
+    """An absolute path where it is a folder; else a name on the hub."""
+    return str(Path(name).absolute()) if name and Path(name).is_dir() else name
 
 
 def profile_of(coca: str) -> Profile | None:

@@ -12,6 +12,7 @@ import pytest
 from gap_assets.settings import Settings, remember
 from gap_assets.warehouse.store import Warehouse
 from gap_assets.world.samples import write_samples
+from gap_assets_tests.encoder_folders import clip_folder
 from gap_assets_tests.services import Postgres, postgres_binaries, running_postgres
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -42,6 +43,15 @@ def settings(tmp_path, world) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory) -> tuple[str, ...]:
+    """Three encoders of 96, 64 and 128 dimensions; the last two have random weights."""
+    folder = tmp_path_factory.mktemp("encoders")
+    sizes = (64, 128)
+    random = [clip_folder(folder / f"clip-{size}", dimensions=size) for size in sizes]
+    return ("embedded:coca-whole-captions", *random)
+
+
 def remembered(data: Path, world: Path, **more) -> Settings:
     captions = world / "captions.jsonl"
     return remember(
@@ -50,11 +60,12 @@ def remembered(data: Path, world: Path, **more) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def made_in_file(tmp_path_factory, world) -> Settings:
+def made_in_file(tmp_path_factory, world, encoders) -> Settings:
     """A data folder that has been run once, undisturbed."""
     from gap_assets.dagster.runs import run_everything
 
-    settings = remembered(tmp_path_factory.mktemp("made") / "data", world)
+    home = tmp_path_factory.mktemp("made") / "data"
+    settings = remembered(home, world, encoders=encoders)
     run_everything(settings)
     return settings
 
@@ -106,14 +117,15 @@ with open_instance(settings) as instance:
 
 
 @pytest.fixture(scope="session")
-def made_in_lake(tmp_path_factory, world, request) -> Iterator[Settings]:
+def made_in_lake(tmp_path_factory, world, encoders, request) -> Iterator[Settings]:
     """The same with a DuckLake, into which two processes wrote different videos at once."""
     from gap_assets.dagster.build import build_definitions
     from gap_assets.dagster.runs import open_instance, run_everything
 
     with pytest.MonkeyPatch.context() as environment:
         url = request.getfixturevalue("postgres").new_lake(environment)
-        settings = remembered(tmp_path_factory.mktemp("made") / "data", world, warehouse=url)
+        home = tmp_path_factory.mktemp("made") / "data"
+        settings = remembered(home, world, encoders=encoders, warehouse=url)
         with open_instance(settings) as instance:
             job = build_definitions(settings).resolve_job_def("catalogue")
             assert job.execute_in_process(instance=instance).success

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from gap_assets.encoders.names import canonical_encoder
 from gap_assets.profiles import PROFILES, canonical_weights
 from gap_assets.settings import (
     Settings,
@@ -188,3 +189,26 @@ def test_one_way_of_sampling_takes_the_place_of_another(tmp_path):
     assert default_parameters(Settings(data=tmp_path))["sampling"].sampling.count == 8
     remember(tmp_path, frames_per_second=3.0)
     assert default_parameters(Settings(data=tmp_path))["sampling"].sampling.rate == 3.0
+
+
+def test_encoders_are_a_list_each_once_or_none(tmp_path, monkeypatch):
+    named = ["open_clip:ViT-B/32/laion2B-s34B-b79K", "embedded:coca,untrained:2", "embedded:coca"]
+    settings = remember(tmp_path, encoders=named)
+    canonical = ("open_clip:ViT-B-32/laion2b_s34b_b79k", "embedded:coca", "untrained:2")
+    assert settings.encoders == Settings(data=tmp_path).encoders == canonical
+    chosen = default_parameters(settings)
+    assert chosen["encoders"].names == [*canonical[:2]]
+    assert chosen["statistics"].untrained_seeds == 2
+    assert remember(tmp_path, encoders=["none"]).encoders == Settings(data=tmp_path).encoders == ()
+    monkeypatch.setenv("GAP_ENCODERS", "embedded:coca, untrained:1")
+    assert Settings(data=tmp_path).encoders == ("embedded:coca", "untrained:1")
+    with pytest.raises(ValidationError, match="names no encoder"):
+        choose(tmp_path, encoders=["ViT-B-32"])
+
+
+def test_a_profile_names_encoders_that_are_spelled_as_they_are_stored(tmp_path):
+    for models, profile in PROFILES.items():
+        chosen = default_parameters(choose(tmp_path, models=models))["encoders"]
+        assert chosen.names == [name for name in profile.encoders if "untrained" not in name]
+        assert tuple(map(canonical_encoder, profile.encoders)) == profile.encoders
+    assert default_parameters(choose(tmp_path, models="hub"))["statistics"].untrained_seeds == 3

@@ -15,6 +15,7 @@ from gap_assets.parameters import (
 )
 from gap_assets.settings import Settings, default_parameters
 
+OF_ENCODERS = {"encoder_embeddings", "gap_metrics"}
 OF_MAIN_PAIR = {"projection_model", "gap_metrics", "gap_report"}
 OF_COCA = {
     *("frame_captions", "frame_embeddings", "filtered_captions", "text_embeddings"),
@@ -61,6 +62,10 @@ EXPECTED: dict[str, tuple[Any, set[str]]] = {
     "summarizer.dtype": ("fp16", SUMMARIES),
     "summarizer.device": ("cuda", set()),
     "summarizer.batch_tokens": (9, set()),
+    "encoders.names": (["embedded:coca"], OF_ENCODERS),
+    "encoders.precision": ("fp16", {"encoder_embeddings"}),
+    "encoders.device": ("cuda", set()),
+    "encoders.batch_size": (9, set()),
     "statistics.fusion": ("max", OF_MAIN_PAIR),
     "statistics.text_source": ("captions", OF_MAIN_PAIR | {CONTROLS, CONES}),
     "statistics.seed": (9, OF_MAIN_PAIR | {CONES, POOLING, "event_metrics"}),

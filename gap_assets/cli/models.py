@@ -13,6 +13,7 @@ from gap_assets.cli.options import (
     CaptionWeights,
     CocaName,
     Data,
+    EncoderNames,
     FramesPerSecond,
     Models,
     PromptFile,
@@ -34,6 +35,7 @@ def check(
     weights: Weights = None,
     caption_weights: CaptionWeights = None,
     summarizer: SummarizerName = None,
+    encoders: EncoderNames = None,
     prompt_file: PromptFile = None,
 ) -> None:
     """Check that the models can run here, and say what would be downloaded. Writes nothing."""
@@ -47,6 +49,7 @@ def check(
             weights=weights,
             caption_weights=caption_weights,
             summarizer=summarizer,
+            encoders=encoders,
             prompt_file=prompt_file,
         )
         print_models(check_models(**chosen_models(settings)))
@@ -63,6 +66,7 @@ def estimate(
     weights: Weights = None,
     caption_weights: CaptionWeights = None,
     summarizer: SummarizerName = None,
+    encoders: EncoderNames = None,
     prompt_file: PromptFile = None,
     frames_per_second: FramesPerSecond = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,  # noqa: FBT002
@@ -79,6 +83,7 @@ def estimate(
             weights=weights,
             caption_weights=caption_weights,
             summarizer=summarizer,
+            encoders=encoders,
             prompt_file=prompt_file,
             frames_per_second=frames_per_second,
         )
@@ -106,4 +111,4 @@ def chosen_models(settings: Settings) -> dict[str, Any]:
     from gap_assets.settings import default_parameters
 
     chosen = default_parameters(settings)
-    return {key: chosen[key] for key in ("coca", "captioning", "summarizer")}
+    return {key: chosen[key] for key in ("coca", "captioning", "summarizer", "encoders")}

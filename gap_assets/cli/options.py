@@ -55,6 +55,14 @@ SummarizerName = Annotated[
     str | None,
     typer.Option(help="A language model on the hub, or a folder.", metavar="NAME|FOLDER"),
 ]
+EncoderNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoders",
+        help="Another encoder to measure, or `none`; may be repeated, or a list with commas.",
+        metavar="NAME",
+    ),
+]
 PromptFile = Annotated[
     Path | None,
     typer.Option(

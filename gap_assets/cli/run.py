@@ -26,6 +26,7 @@ from gap_assets.cli.options import (
     CocaName,
     Data,
     DryRun,
+    EncoderNames,
     FramesPerSecond,
     Models,
     PromptFile,
@@ -78,6 +79,7 @@ def run(
     weights: Weights = None,
     caption_weights: CaptionWeights = None,
     summarizer: SummarizerName = None,
+    encoders: EncoderNames = None,
     prompt_file: PromptFile = None,
     frames_per_second: FramesPerSecond = None,
     controls: Annotated[
@@ -112,6 +114,7 @@ def run(
         "prompt_file": prompt_file and prompt_file.absolute(),
         "frames_per_second": frames_per_second,
         "controls": controls,
+        "encoders": encoders,
     }
     asked = Asked(
         place=directory and directory.absolute(),

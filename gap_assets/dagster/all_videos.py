@@ -1,7 +1,7 @@
 """How an asset that looks at all videos together is made: skipped if current, stored at once."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,6 +52,7 @@ def materialize_whole(
     config: WholeConfig,
     made: Callable[[], bool] = lambda: True,
     without: Collection[str] = (),
+    replaces: Callable[[], Mapping[str, Sequence[str]]] = dict,
     tells_progress: bool = False,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Materialises an unpartitioned asset from all videos, unless it is current already.
@@ -64,6 +65,7 @@ def materialize_whole(
         config: Whether a current result is made again.
         made: Whether what the asset keeps outside of the warehouse is still there.
         without: Upstream assets that the result leaves out, as if they had not been made.
+        replaces: Which rows go, as for `replace_rows`, where not all of the table are the asset's.
         tells_progress: Whether the computation tells its own.
 
     Raises:
@@ -86,6 +88,7 @@ def materialize_whole(
             warehouse,
             asset,
             rows,
+            where=replaces(),
             hashes={None: value},
             settings=settings_in(context, asset),
             run_id=context.run_id,

@@ -16,13 +16,15 @@ from gap_assets.dagster.resources import (
     CaptionFilter,
     Captioning,
     CocaModel,
+    Encoders,
     FrameSampling,
     GapStatistics,
     SummarizerModel,
     WarehouseResource,
 )
 from gap_assets.dagster.specs import preview_table
-from gap_assets.graph import STEPS
+from gap_assets.gap.metric_rows import UNTRAINED
+from gap_assets.graph import ENCODERS, STEPS
 from gap_assets.parameters import settings_fingerprint
 from gap_assets.pipeline.status import Status, compare_with_ledger
 from gap_assets.summaries.support import MOSTLY
@@ -63,6 +65,17 @@ unit_norms = [
     for asset in ("frame_embeddings", "text_embeddings", "event_embeddings")
 ]
 
+# The fused vectors of a video are shorter than 1, and their length is stored.
+encoder_norms = _check(
+    ENCODERS,
+    "unit_norms",
+    f"Every text has length 1 and every video the stored one, to within {UNIT_NORM_TOLERANCE}.",
+    "SELECT encoder, video_id, modality, source, norm,"
+    f" sqrt(list_inner_product(embedding, embedding)) AS length FROM {ENCODERS}"
+    " WHERE abs(length - CASE WHEN modality = 'text' THEN 1 ELSE norm END)"
+    f" > {UNIT_NORM_TOLERANCE}",
+)
+
 failures = [
     _check(
         asset,
@@ -74,6 +87,9 @@ failures = [
     if step.upstream and step.per_video
 ]
 
+# The untrained networks are made of all videos at once, into the same table.
+BY_THE_LEDGER = {ENCODERS: f" WHERE NOT starts_with(encoder, '{UNTRAINED}')"}
+
 # One transaction writes rows and ledger, so a difference means that someone else wrote.
 rows_as_recorded = [
     _check(
@@ -83,7 +99,7 @@ rows_as_recorded = [
         "SELECT video_id, n_rows AS recorded, coalesce(n, 0) AS found,"
         " coalesce(different, 0) AS different FROM materializations"
         f" LEFT JOIN (SELECT video_id, count(*) AS n, count(DISTINCT ({key})) AS different"
-        f" FROM {asset} GROUP BY video_id) USING (video_id)"
+        f" FROM {asset}{BY_THE_LEDGER.get(asset, '')} GROUP BY video_id) USING (video_id)"
         f" WHERE asset = '{asset}' AND (recorded <> found OR found <> different)",
     )
     for asset, key in KEYS.items()
@@ -157,6 +173,7 @@ gap_identity = _check(
 CHECKS = [
     readable,
     *unit_norms,
+    encoder_norms,
     *failures,
     *rows_as_recorded,
     *frames_agree,
@@ -179,6 +196,7 @@ def checks(
     caption_filter: CaptionFilter,
     summarizer: SummarizerModel,
     statistics: GapStatistics,
+    encoders: Encoders,
 ) -> Iterator[dg.AssetCheckResult]:
     """Those of the checked assets that the run makes: one step, which on a cluster is a process."""
     if _others_of_the_backfill_run(context):
@@ -192,6 +210,7 @@ def checks(
         "caption_filter": caption_filter,
         "summarizer": summarizer,
         "statistics": statistics,
+        "encoders": encoders,
     }.__getitem__
 
     @cache

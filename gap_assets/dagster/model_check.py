@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from gap_assets.dagster.resources import Captioning, CocaModel, SummarizerModel
+from gap_assets.dagster.resources import Captioning, CocaModel, Encoders, SummarizerModel
+from gap_assets.graph import ENCODERS
 from gap_assets.pipeline.model_check import ModelStatus, get_models
 
 WITH_COCA = {
@@ -17,6 +18,7 @@ def check_models_of_run(
     coca: CocaModel,
     captioning: Captioning,
     summarizer: SummarizerModel,
+    encoders: Encoders,
 ) -> None:
     """Refuses a run whose models cannot run here, and downloads those that are missing.
 
@@ -25,6 +27,7 @@ def check_models_of_run(
         coca: The embedding CoCa.
         captioning: May name other weights.
         summarizer: The language model.
+        encoders: The other encoders.
 
     Raises:
         dagster.Failure: With what is wrong and what to do, as one sentence.
@@ -40,6 +43,12 @@ def check_models_of_run(
             context.log.info(f"{model.role}: {doing} {model.name}, {model.bytes / 1e9:.2f} GB")
 
     try:
-        get_models(coca=coca, captioning=captioning, summarizer=asked, tell=tell)
+        get_models(
+            coca=coca,
+            captioning=captioning,
+            summarizer=asked,
+            encoders=encoders if ENCODERS in made else None,
+            tell=tell,
+        )
     except (RuntimeError, OSError, ValueError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error

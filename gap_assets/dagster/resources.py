@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, create_model
 
 from gap_assets import parameters
+from gap_assets.encoders import choice
 from gap_assets.parameters import settings_fingerprint
 from gap_assets.pipeline.provenance import choices_of, configuration
 from gap_assets.settings import Settings, default_parameters
@@ -113,6 +114,10 @@ class SummarizerModel(parameters.SummarizerModel, dg.ConfigurableResource):  # t
     """The language model that turns a video's captions into one summary."""
 
 
+class Encoders(choice.Encoders, dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The encoders that see the same frames and texts as the embedding CoCa."""
+
+
 CHOSEN: dict[str, type[dg.ConfigurableResource[Any]]] = {
     "sampling": FrameSampling,
     "coca": CocaModel,
@@ -120,6 +125,7 @@ CHOSEN: dict[str, type[dg.ConfigurableResource[Any]]] = {
     "caption_filter": CaptionFilter,
     "summarizer": SummarizerModel,
     "statistics": GapStatistics,
+    "encoders": Encoders,
 }
 
 

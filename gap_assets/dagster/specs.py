@@ -9,7 +9,7 @@ import polars as pl
 
 from gap_assets.dagster.executors import needs
 from gap_assets.dagster.partitions import videos_partitions
-from gap_assets.graph import STEPS
+from gap_assets.graph import CONTROLS, ENCODERS, STEPS
 from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.waiting import WarehouseHeldError
 
@@ -65,19 +65,20 @@ def video_spec(asset: str, *, group: str, kinds: set[str], description: str) -> 
 
 def table_metadata(asset: str) -> dict[str, Any]:
     """The asset's table for the UI: its name, and its columns with types and descriptions."""
-    if asset not in TABLES:
+    table = ENCODERS if asset == CONTROLS else asset
+    if table not in TABLES:
         return {}
     columns = [
         dg.TableColumn(
             name,
             kind.lower(),
             description=description,
-            constraints=dg.TableColumnConstraints(nullable=name not in TABLES[asset].key),
+            constraints=dg.TableColumnConstraints(nullable=name not in TABLES[table].key),
         )
-        for name, (kind, description) in TABLES[asset].columns.items()
+        for name, (kind, description) in TABLES[table].columns.items()
     ]
     return {
-        "dagster/table_name": f"gap.main.{asset}",
+        "dagster/table_name": f"gap.main.{table}",
         "dagster/column_schema": dg.TableSchema(columns=columns),
     }
 

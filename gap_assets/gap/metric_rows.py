@@ -25,6 +25,8 @@ MEAN = "mean"
 FRAMES = "frames"
 NOISE = "noise"
 CAPTIONS = "captions"
+UNTRAINED = "untrained-"
+"""What the names of untrained networks begin with; their seed follows."""
 GALLERY_TEXTS = ("reference", "captions", "summary", "filtered")  # the first that there is
 MATRIX_BOOTSTRAPS = 200  # for the many pairs beside the main ones
 RAW_METRICS = (  # what keeps its meaning for vectors shorter than 1
@@ -123,7 +125,7 @@ def metric_rows(
             main one that have fewer than three common videos are left out.
     """
     video = trained.videos[plan.video]
-    clusters = _clusters(video, trained.texts[plan.text])
+    clusters = pair_clusters(video, trained.texts[plan.text])
     for name, text in trained.texts.items():
         present = both_present(video, text)
         if name == plan.text or present.sum() >= MIN_PAIRS:
@@ -133,26 +135,26 @@ def metric_rows(
                 seed=plan.seed,
                 bootstraps=plan.bootstraps,
                 permutations=plan.permutations,
-                clusters=_numbered(clusters[present]),
+                clusters=numbered(clusters[present]),
             )
             if name == plan.text:
                 found += _tampered(check_pairs(video[present], text[present]), plan)
-            yield from _rows(plan.encoder, plan.video, name, found)
+            yield from rows_of_pair(plan.encoder, plan.video, name, found)
             if MEAN in trained.videos:
-                raw = _closed_form(
+                raw = closed_form_metrics(
                     trained.videos[MEAN], text, plan, clusters=clusters, normalise=False
                 )
-                yield from _rows(plan.encoder, FRAMES, name, raw)
+                yield from rows_of_pair(plan.encoder, FRAMES, name, raw)
     yield from _pooling_rows(trained, plan, clusters)
     yield from _mixed_rows(trained, plan)
     everything = {**trained.videos, **trained.texts}
     for (first, one), (second, other) in combinations(everything.items(), 2):
         if first != plan.video or second not in trained.texts:  # those have a full scorecard
-            found = _closed_form(one, other, plan, clusters=clusters)
-            yield from _rows(plan.encoder, first, second, found)
+            found = closed_form_metrics(one, other, plan, clusters=clusters)
+            yield from rows_of_pair(plan.encoder, first, second, found)
     if seen is not None and not seen.all():
-        same = _closed_form(video[seen], trained.texts[plan.text][seen], plan)
-        yield from _rows(matched(plan.encoder), plan.video, plan.text, same)
+        same = closed_form_metrics(video[seen], trained.texts[plan.text][seen], plan)
+        yield from rows_of_pair(matched(plan.encoder), plan.video, plan.text, same)
     yield from _control_rows(controls or {}, plan)
 
 
@@ -161,7 +163,7 @@ def both_present(first: AnyFloats, second: AnyFloats) -> NDArray[np.bool_]:
     return np.asarray(~(np.isnan(first).all(axis=1) | np.isnan(second).all(axis=1)))
 
 
-def _clusters(video: AnyFloats, text: AnyFloats) -> Labels:
+def pair_clusters(video: AnyFloats, text: AnyFloats) -> Labels:
     """(N,) near-copies by the main pair of sources; a video that lacks one of them is by itself."""
     present = both_present(video, text)
     clusters = np.arange(len(video)) + len(video)
@@ -169,14 +171,15 @@ def _clusters(video: AnyFloats, text: AnyFloats) -> Labels:
     return clusters
 
 
-def _numbered(clusters: Labels) -> Labels:
+def numbered(clusters: Labels) -> Labels:
     """The same clusters, numbered from 0 without a break."""
     return np.asarray(np.unique(clusters, return_inverse=True)[1])
 
 
-def _rows(
+def rows_of_pair(
     encoder: str, video_source: str, text_source: str, found: Iterable[Metric]
 ) -> Iterator[MetricRow]:
+    """The rows of what was found of one pair of sources."""
     for metric in found:
         yield MetricRow(encoder, video_source, text_source, *astuple(metric))
 
@@ -194,7 +197,7 @@ def _pooling_rows(
     present = both_present(text, trained.captions) & both_present(frames, caption)
     if present.sum() < MIN_PAIRS:
         return
-    labels = _numbered(clusters[present])
+    labels = numbered(clusters[present])
     units = int(labels.max()) + 1
     weights = bootstrap_weights(units, bootstraps=plan.bootstraps, seed=plan.seed)
     for fusion, video in trained.videos.items():
@@ -208,7 +211,7 @@ def _pooling_rows(
         )
         found = pooling(stages, weights=weights, clusters=labels)
         rows = summarise(found, n=len(labels), units=units)
-        yield from _rows(plan.encoder, fusion, plan.text, rows)
+        yield from rows_of_pair(plan.encoder, fusion, plan.text, rows)
 
 
 def _mixed_rows(trained: SourceVectors, plan: MetricPlan) -> Iterator[MetricRow]:
@@ -227,7 +230,7 @@ def _mixed_rows(trained: SourceVectors, plan: MetricPlan) -> Iterator[MetricRow]
             metrics = (
                 Metric(key, value, None, None, len(units[0])) for key, value in found.items()
             )
-            yield from _rows(plan.encoder, plan.video, plan.text, metrics)
+            yield from rows_of_pair(plan.encoder, plan.video, plan.text, metrics)
 
 
 def _tampered(pairs: Pairs, plan: MetricPlan) -> Iterator[Metric]:
@@ -244,7 +247,7 @@ def _tampered(pairs: Pairs, plan: MetricPlan) -> Iterator[Metric]:
             yield Metric(metric, getattr(outcome, name), None, None, outcome.n)
 
 
-def _closed_form(
+def closed_form_metrics(
     first: AnyFloats,
     second: AnyFloats,
     plan: MetricPlan,
@@ -258,7 +261,7 @@ def _closed_form(
         return []
     pairs = check_pairs(first[present], second[present])
     video = pairs.video if normalise else first[present].astype(np.float64)
-    labels = np.arange(len(pairs)) if clusters is None else _numbered(clusters[present])
+    labels = np.arange(len(pairs)) if clusters is None else numbered(clusters[present])
     units = int(labels.max()) + 1
     weights = bootstrap_weights(
         units, bootstraps=min(plan.bootstraps, MATRIX_BOOTSTRAPS), seed=plan.seed
@@ -272,16 +275,16 @@ def _control_rows(controls: Mapping[str, SourceVectors], plan: MetricPlan) -> It
     # Those of the few videos that the controls see may all lack this text.
     controls = {name: control for name, control in controls.items() if plan.text in control.texts}
     for encoder, control in controls.items():
-        found = _closed_form(control.videos[plan.video], control.texts[plan.text], plan)
-        yield from _rows(encoder, plan.video, plan.text, found)
+        found = closed_form_metrics(control.videos[plan.video], control.texts[plan.text], plan)
+        yield from rows_of_pair(encoder, plan.video, plan.text, found)
         if NOISE in control.videos:
-            found = _closed_form(control.videos[NOISE], control.videos[NOISE], plan)
+            found = closed_form_metrics(control.videos[NOISE], control.videos[NOISE], plan)
             cone = [metric for metric in found if metric.name == "cone_video"]
-            yield from _rows(encoder, NOISE, NOISE, cone)
+            yield from rows_of_pair(encoder, NOISE, NOISE, cone)
     for (first, one), (second, other) in combinations(controls.items(), 2):
         for source, rows, others in (
             (plan.video, one.videos[plan.video], other.videos[plan.video]),
             (plan.text, one.texts[plan.text], other.texts[plan.text]),
         ):
-            found = _closed_form(rows, others, plan)
-            yield from _rows(f"{first} × {second}", source, source, found)
+            found = closed_form_metrics(rows, others, plan)
+            yield from rows_of_pair(f"{first} × {second}", source, source, found)

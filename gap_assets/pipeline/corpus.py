@@ -8,7 +8,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from gap_assets.gap.metric_rows import CAPTIONS, NOISE, SourceVectors, both_present
+from gap_assets.gap.metric_rows import (
+    CAPTIONS,
+    NOISE,
+    UNTRAINED,
+    SourceVectors,
+    both_present,
+)
 from gap_assets.gap.pairs import AnyFloats
 from gap_assets.parameters import GapStatistics
 from gap_assets.warehouse.store import Warehouse
@@ -46,7 +52,11 @@ def read_corpus(warehouse: Warehouse, *, videos: list[str] | None = None) -> Cor
 
 def read_untrained(warehouse: Warehouse) -> dict[str, Corpus]:
     """Reads the embeddings by networks with random weights, by their names."""
-    rows = warehouse.read_embeddings("SELECT * FROM untrained_embeddings ORDER BY encoder")
+    rows = warehouse.read(
+        "SELECT encoder, video_id, modality, source, embedding FROM encoder_embeddings"
+        " WHERE starts_with(encoder, ?) ORDER BY encoder",
+        UNTRAINED,
+    )
     if rows.is_empty():
         return {}
     return {
@@ -55,6 +65,17 @@ def read_untrained(warehouse: Warehouse) -> dict[str, Corpus]:
         )
         for (encoder,), part in rows.partition_by("encoder", as_dict=True).items()
     }
+
+
+def read_encoder(warehouse: Warehouse, encoder: str, *, videos: list[str]) -> Corpus:
+    """Reads the embeddings of some videos by another encoder."""
+    rows = warehouse.read(
+        "SELECT video_id, modality, source, embedding, norm FROM encoder_embeddings"
+        " WHERE encoder = ? AND video_id IN (FROM given)",
+        encoder,
+        videos=videos,
+    )
+    return _aligned(rows.filter(modality="video"), rows.filter(modality="text"))
 
 
 def _aligned(

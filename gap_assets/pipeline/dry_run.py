@@ -50,7 +50,8 @@ def planned_work(
             continue
         if not step.per_video:
             made = status.states.get(asset, {}).get(None, "missing") != "missing"
-            is_current = (asset, None) not in status.outdated and made and not _todo(work.values())
+            changes_before = _todo(work[each] for each in step.upstream if each in work)
+            is_current = (asset, None) not in status.outdated and made and not changes_before
             work[asset] = _one(made=made, is_current=is_current)
             continue
         work[asset] = found = _of_videos(asset, status, changes, only=only, exclude=exclude)

@@ -4,7 +4,8 @@ A fusion makes one embedding of those of a video's frames. The models are `gap_a
 is what the trained network and the untrained controls share.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,6 +72,26 @@ The result is not normalised again: the norm of a mean says how alike the frames
 
 Vectors = NDArray[np.float32]
 
+
+@dataclass(frozen=True, kw_only=True)
+class PooledText:
+    """What one source says of one video, as one vector.
+
+    Attributes:
+        video_id: The video.
+        source: The source.
+        rows: Which of the texts it is the mean of.
+        norm: Of the mean before it was made a unit vector; 1 for one text.
+        vector: (D,) the unit vector.
+    """
+
+    video_id: str
+    source: str
+    rows: NDArray[np.uint32]
+    norm: float
+    vector: NDArray[np.float64]
+
+
 # A text source is one text a video, or several whose unit embeddings are averaged as frames are.
 TEXTS = """
     SELECT * FROM (
@@ -122,6 +143,23 @@ def fuse_frames(frames: pl.DataFrame, embeddings: Vectors) -> pl.DataFrame:
     return rows.with_columns(embedding_column(np.stack(vectors)))
 
 
+def pool_texts(texts: pl.DataFrame, vectors: Vectors) -> Iterator[PooledText]:
+    """The normalised mean of the unit embeddings of each video and source.
+
+    Args:
+        texts: What the query `TEXTS` gives; the caption of a frame counts as often as the frame.
+        vectors: (n, D) unit rows, one a row of `texts`.
+    """
+    numbered = texts.select("video_id", "source", "repeats").with_row_index("row")
+    for (video, source), group in numbered.group_by("video_id", "source", maintain_order=True):
+        rows = group["row"].to_numpy()
+        mean = weighted_mean(vectors[rows], group["repeats"].cast(pl.Int64).to_numpy())
+        norm = float(np.linalg.norm(mean))
+        yield PooledText(
+            video_id=str(video), source=str(source), rows=rows, norm=norm, vector=mean / norm
+        )
+
+
 def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
     """One row per video and text source: the normalised mean of its texts' unit embeddings.
 
@@ -144,15 +182,13 @@ def embed_sources(coca: "Coca", texts: pl.DataFrame) -> pl.DataFrame:
     distinct = texts["text"].unique(maintain_order=True)
     embedded = embed_texts(coca, distinct.to_list())
     row_of = {text: row for row, text in enumerate(distinct)}
+    of_text = np.array([row_of[text] for text in texts["text"]])
     keys, vectors = [], []
-    for (video, source), group in texts.group_by("video_id", "source", maintain_order=True):
-        rows = [row_of[text] for text in group["text"]]
-        repeats = group["repeats"].cast(pl.Int64).to_numpy()
-        mean = weighted_mean(embedded.embeddings[rows], repeats)
-        norm = float(np.linalg.norm(mean))
-        vectors.append(mean / norm)
+    for pooled in pool_texts(texts, embedded.embeddings[of_text]):
+        vectors.append(pooled.vector)
+        rows = of_text[pooled.rows]
         tokens, cut = embedded.n_tokens[rows].sum(), embedded.truncated[rows].any()
-        keys.append((video, source, norm, int(tokens), bool(cut)))
+        keys.append((pooled.video_id, pooled.source, pooled.norm, int(tokens), bool(cut)))
     columns = ("video_id", "source", "norm", "n_tokens", "truncated")
     keyed = typed_rows("text_embeddings", keys, columns=columns)
     of_captions = {

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from gap_assets.graph import CONES, CONTROLS
+from gap_assets.graph import CONES, CONTROLS, ENCODERS
 from gap_assets.limits import Limits
 from gap_assets.pipeline.catalogue import find_videos
 from gap_assets.pipeline.cones import plan_profile
@@ -31,6 +31,7 @@ from gap_assets.video.isolated import DecoderProcesses, InterruptedDecodingError
 from gap_assets.video.sampler import planned_picks
 from gap_assets.video.sampling import Sampling
 from gap_assets.video.timeline import read_timeline
+from gap_assets.warehouse.parts import part_of
 from gap_assets.warehouse.store import Warehouse
 
 TRIED_VIDEOS = 12
@@ -173,13 +174,17 @@ def estimate(directory: Path, *, settings: Settings, fingerprints: Mapping[str, 
     bytes_per_frame = np.average(sizes, weights=[video.frames for video, *_ in samples])
     pictures = _pictures_of_new_networks(videos, chosen) if settings.controls else {}
     timed = _timed_sentences(settings, videos)
-    seconds = _from_ledger(settings, fingerprints, videos, pictures, timed=timed)
+    seconds = _from_ledger(
+        settings, {**fingerprints, **_of_encoders(chosen)}, videos, pictures, timed=timed
+    )
     rates = "Speeds are those of the results that the data folder already holds."
     if seconds is None:
         seconds = _from_trial(samples, videos, chosen, pictures, timed=timed)
         rates = f"Speeds were tried on {len(samples)} of the videos."
     if not timed:
         del seconds[EVENTS]
+    if not chosen.encoders.names:
+        del seconds[ENCODERS]
     return Estimate(
         videos=len(videos),
         unreadable=len(paths) - len(videos),
@@ -213,7 +218,8 @@ def _from_ledger(
         list(fingerprints.values()),
     )
     made = {row["asset"]: row for row in rows.to_dicts()}
-    needed = PER_FRAME + PER_VIDEO
+    by_encoders = [asset for asset in fingerprints if asset.startswith(part_of(ENCODERS, ""))]
+    needed = [*PER_FRAME, *PER_VIDEO, *by_encoders]
     if any(asset not in made or made[asset]["videos"] < ENOUGH_VIDEOS for asset in needed):
         return None
     frames = sum(video.frames for video in videos)
@@ -221,6 +227,7 @@ def _from_ledger(
     seconds["frames"] /= _cores()
     # At most, for these write no captions.
     seconds |= {asset: made["frame_captions"]["per_row"] * n for asset, n in pictures.items()}
+    seconds[ENCODERS] = sum(made[asset]["per_video"] for asset in by_encoders) * len(videos)
     seconds[EVENTS] = made.get(EVENTS, made["text_embeddings"])["per_row"] * timed
     return seconds | {asset: made[asset]["per_video"] * len(videos) for asset in PER_VIDEO}
 
@@ -245,6 +252,7 @@ def _from_trial(
         "frame_captions": speeds.frame_described * frames,
         "video_summaries": speeds.video_summarized * len(videos),
         "text_embeddings": speeds.video_texts_embedded * len(videos),
+        ENCODERS: speeds.frame_by_encoders * frames + speeds.video_by_encoders * len(videos),
         EVENTS: speeds.video_texts_embedded / (captions + 1) * timed,  # And one summary.
         **{asset: speeds.frame_embedded * n for asset, n in encoded.items()},
     }
@@ -269,6 +277,11 @@ def _pictures_of_new_networks(videos: Sequence[Outline], chosen: Chosen) -> dict
         CONTROLS: plan_controls(frames, chosen.statistics, flop=flop).pictures,
         CONES: plan_profile(frames, chosen.statistics, flop=flop).pictures,
     }
+
+
+def _of_encoders(chosen: Chosen) -> dict[str, str]:
+    """By each encoder's part of its asset, the fingerprint of the settings that it is made with."""
+    return {part_of(ENCODERS, name): v for name, v in chosen.encoders.fingerprints().items()}
 
 
 def _cores() -> int:

@@ -3,10 +3,13 @@
 import numpy as np
 import polars as pl
 
+from gap_assets.encoders.choice import Encoders
+from gap_assets.gap.encoder_metrics import encoder_rows
 from gap_assets.gap.metric_rows import MetricPlan, metric_rows
 from gap_assets.gap.pairs import check_pairs
 from gap_assets.parameters import CocaModel, GapStatistics
-from gap_assets.pipeline.corpus import main_pair, read_corpus, read_untrained
+from gap_assets.pipeline.corpus import main_pair, read_corpus, read_encoder, read_untrained
+from gap_assets.pipeline.encoders import current_videos
 from gap_assets.profiles import display_name
 from gap_assets.warehouse.store import Warehouse
 
@@ -29,13 +32,19 @@ def metric_plan(coca: CocaModel, statistics: GapStatistics) -> MetricPlan:
 
 
 def measure_gap(
-    warehouse: Warehouse, *, coca: CocaModel, statistics: GapStatistics, controlled: bool
+    warehouse: Warehouse,
+    *,
+    coca: CocaModel,
+    encoders: Encoders,
+    statistics: GapStatistics,
+    controlled: bool,
 ) -> pl.DataFrame:
     """The rows of `gap_metrics`.
 
     Args:
         warehouse: The warehouse.
-        coca: The encoder.
+        coca: The embedding CoCa.
+        encoders: The others; each is measured on the videos of which its rows are current.
         statistics: What is compared, and how often it is resampled.
         controlled: Whether the stored untrained networks belong to these videos and texts.
 
@@ -50,7 +59,10 @@ def measure_gap(
     plan = metric_plan(coca, statistics)
     ids = {video for part in untrained.values() for video in part.video_ids}
     seen = np.array([video in ids for video in corpus.video_ids]) if ids else None
-    return pl.DataFrame(list(metric_rows(corpus.sources, plan, controls, seen=seen)))
+    rows = list(metric_rows(corpus.sources, plan, controls, seen=seen))
+    for name, videos in current_videos(warehouse, encoders, corpus.video_ids).items():
+        rows += encoder_rows(name, read_encoder(warehouse, name, videos=videos).sources, plan)
+    return pl.DataFrame(rows)
 
 
 def main_metrics(

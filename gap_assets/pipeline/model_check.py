@@ -7,7 +7,10 @@ here: loading (`models`), and how files are found (`checkpoints`, `summaries.fil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from gap_assets.encoders.choice import Encoders
+from gap_assets.encoders.files import fetch_encoder, locate_encoder
 from gap_assets.hub import ModelNotFoundError, cache_directory, free_space
 from gap_assets.parameters import Captioning, CocaModel, SummarizerModel
 from gap_assets.profiles import LOCAL, display_name, is_local
@@ -51,7 +54,11 @@ class ModelStatus:
 
 
 def check_models(
-    *, coca: CocaModel, captioning: Captioning, summarizer: SummarizerModel | None
+    *,
+    coca: CocaModel,
+    captioning: Captioning,
+    summarizer: SummarizerModel | None,
+    encoders: Encoders | None = None,
 ) -> list[ModelStatus]:
     """Checks the names, files, kinds, memory and disk that the chosen models need.
 
@@ -59,6 +66,7 @@ def check_models(
         coca: The embedding CoCa.
         captioning: May name other weights for captions.
         summarizer: The language model; None where no summaries are made.
+        encoders: The other encoders; None where none are run.
 
     Returns:
         The models that a run would load, in the order of their first use.
@@ -78,6 +86,8 @@ def check_models(
         found.append(status)
     if summarizer and language_model:
         found.append(_summarizer_status(summarizer, language_model))
+    if encoders:
+        found += [_encoder_status(name, encoders) for name in encoders.names]
     _require_disk(found)
     for model in found:
         _require_memory(model)
@@ -89,6 +99,7 @@ def get_models(
     coca: CocaModel,
     captioning: Captioning,
     summarizer: SummarizerModel | None,
+    encoders: Encoders | None = None,
     tell: Callable[[list[ModelStatus]], object],
 ) -> None:
     """Checks the chosen models, and downloads with progress bars what is not on this machine.
@@ -97,6 +108,7 @@ def get_models(
         coca: See `check_models`.
         captioning: See there.
         summarizer: See there.
+        encoders: See there.
         tell: Takes what was found, before anything is downloaded.
 
     Raises:
@@ -105,12 +117,15 @@ def get_models(
         ModelsDoNotFitError: See there.
         DiskFullError: The cache's disk is full.
     """
-    found = check_models(coca=coca, captioning=captioning, summarizer=summarizer)
+    chosen: dict[str, Any] = {"coca": coca, "captioning": captioning, "summarizer": summarizer}
+    found = check_models(**chosen, encoders=encoders)
     tell(found)
     if download_bytes(found):
         _fetch(coca, captioning, summarizer)
+        for name in encoders.names if encoders else ():
+            fetch_encoder(name)
         # Now the files themselves, and the memory that they take.
-        check_models(coca=coca, captioning=captioning, summarizer=summarizer)
+        check_models(**chosen, encoders=encoders)
 
 
 def _fetch(coca: CocaModel, captioning: Captioning, summarizer: SummarizerModel | None) -> None:
@@ -154,6 +169,22 @@ def _coca_status(coca: CocaModel, weights: str | None, *, role: str, option: str
         here=tensors is not None,
         bytes=size,
         memory=parameters * embedding_dtype(place, coca.precision).itemsize,
+        place=place,
+    )
+
+
+def _encoder_status(name: str, encoders: Encoders) -> ModelStatus:
+    from gap_assets.gpu import embedding_dtype
+
+    found, place = locate_encoder(name), _place(encoders.device)
+    size = embedding_dtype(place.partition(":")[0], encoders.precision).itemsize
+    return ModelStatus(
+        role="another encoder",
+        name=name,
+        option="--encoders",
+        here=found.here,
+        bytes=found.bytes,
+        memory=found.bytes // STORED * size,
         place=place,
     )
 

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gap_assets.encoders.choice import Encoders
 from gap_assets.memory import gpu_memory, machine_memory
 from gap_assets.parameters import CocaModel, SummarizerModel
 from gap_assets.profiles import display_name
 
 if TYPE_CHECKING:
     from gap_assets.coca.model import Coca
+    from gap_assets.encoders.encoder import Encoder
     from gap_assets.summaries.summarizer import Summarizer
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,24 @@ def untrained_coca(coca: CocaModel, seed: int) -> "Coca":
 
     return load_coca(
         model=coca.model, weights=None, device=coca.device, precision=coca.precision, seed=seed
+    )
+
+
+def resident_encoder(name: str, encoders: Encoders) -> "Encoder":
+    """One of the chosen encoders, loaded once per process."""
+    from gap_assets.encoders.loading import load_encoder
+
+    return resident(
+        # A folder may hold other weights by now.
+        (name, encoders.fingerprints()[name], encoders.device, encoders.batch_size),
+        lambda: load_encoder(
+            name,
+            device=encoders.device,
+            precision=encoders.precision,
+            batch_size=encoders.batch_size,
+        ),
+        name=name,
+        device=encoders.device,
     )
 
 

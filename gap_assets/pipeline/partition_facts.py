@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 from PIL import Image
 
+from gap_assets.gap.metric_rows import UNTRAINED
 from gap_assets.warehouse.rows import by_video
 from gap_assets.warehouse.store import Warehouse
 
@@ -198,6 +199,24 @@ def _event_embeddings(videos: Sequence[str], warehouse: Warehouse) -> dict[str, 
     }
 
 
+def _encoder_embeddings(videos: Sequence[str], warehouse: Warehouse) -> dict[str, Facts]:
+    rows = warehouse.read(
+        "SELECT v.video_id, v.encoder, len(v.embedding) AS dimensions, round(v.norm, 4) AS norm,"
+        " round(list_inner_product(t.embedding, v.embedding) / v.norm, 4) AS cosine_to_summary"
+        " FROM encoder_embeddings v LEFT JOIN (FROM encoder_embeddings WHERE modality = 'text'"
+        " AND source = 'summary' AND video_id IN (FROM given)) t USING (encoder, video_id)"
+        " WHERE v.modality = 'video' AND v.source IN ('mean', 'video')"
+        " AND NOT starts_with(encoder, ?) AND v.video_id IN (FROM given)"
+        " ORDER BY v.video_id, encoder",
+        UNTRAINED,
+        videos=videos,
+    )
+    return {
+        video: {"encoders": len(part), "each video by": part.drop("video_id")}
+        for video, part in by_video(rows).items()
+    }
+
+
 def _first(title: str, rows: pl.DataFrame) -> str:
     """The title of a list that may be cut."""
     return title if len(rows) <= SHOWN_CAPTIONS else f"{title} (the first {SHOWN_CAPTIONS})"
@@ -211,5 +230,6 @@ FACTS: dict[str, Callable[[Sequence[str], Warehouse], dict[str, Facts]]] = {
     "video_summaries": _video_summaries,
     "video_embeddings": _video_embeddings,
     "text_embeddings": _text_embeddings,
+    "encoder_embeddings": _encoder_embeddings,
     "event_embeddings": _event_embeddings,
 }

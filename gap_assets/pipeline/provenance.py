@@ -35,6 +35,8 @@ def in_words(choices: Mapping[str, Any]) -> dict[str, str]:
     if summarizer := choices.get("summarizer"):
         facts["Summaries by"] = display_name(summarizer.model, summarizer.revision)
         facts["Prompt"] = summarizer.prompt or "the default of the model's kind"
+    if encoders := choices.get("encoders"):
+        facts["Other encoders"] = ", ".join(map(display_name, encoders.names)) or "none"
     if statistics := choices.get("statistics"):
         facts["Compared"] = f"{statistics.fusion} of the frames with {statistics.text_source}"
     return facts

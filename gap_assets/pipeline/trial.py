@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
+from gap_assets.encoders.choice import Encoders
 from gap_assets.parameters import (
     CaptionFilter,
     Captioning,
@@ -17,8 +18,9 @@ from gap_assets.parameters import (
     GapStatistics,
     SummarizerModel,
 )
+from gap_assets.pipeline.encoders import decode_jpeg, reads_videos
 from gap_assets.pipeline.frames import decode_settings
-from gap_assets.pipeline.models import resident_coca, resident_summarizer
+from gap_assets.pipeline.models import resident_coca, resident_encoder, resident_summarizer
 
 TRIED_AT_ONCE = 16  # videos, a chunk of a run
 
@@ -33,6 +35,7 @@ class Chosen:
     caption_filter: CaptionFilter
     summarizer: SummarizerModel
     statistics: GapStatistics
+    encoders: Encoders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +47,17 @@ class Speeds:
         frame_embedded: To embed it only.
         video_texts_embedded: To embed a video's captions and its summary.
         video_summarized: To write the summary.
+        frame_by_encoders: To embed a frame by all other encoders of pictures.
+        video_by_encoders: To embed a video's texts by all other encoders, and the video by those
+            that read whole videos.
     """
 
     frame_described: float
     frame_embedded: float
     video_texts_embedded: float
     video_summarized: float
+    frame_by_encoders: float
+    video_by_encoders: float
 
 
 def try_models(chosen: Chosen, pictures: Sequence[bytes], *, captions: int) -> Speeds:
@@ -68,11 +76,14 @@ def try_models(chosen: Chosen, pictures: Sequence[bytes], *, captions: int) -> S
         [of_video[kept.position] for kept in filter_captions(of_video, method="run_length")]
         for of_video in videos
     ]
+    by_frame, by_video = _try_encoders(chosen.encoders, pictures, videos[0])
     return Speeds(
         frame_described=described,
         frame_embedded=embedded,
         video_texts_embedded=_try_texts(chosen, videos),
         video_summarized=_try_summaries(chosen, filtered),
+        frame_by_encoders=by_frame,
+        video_by_encoders=by_video,
     )
 
 
@@ -105,6 +116,26 @@ def _try_texts(chosen: Chosen, videos: Sequence[Sequence[str]]) -> float:
     started = time.monotonic()
     embed_texts(coca, [text for texts in videos for text in (*texts, texts[0])])
     return (time.monotonic() - started) / len(videos)
+
+
+def _try_encoders(
+    encoders: Encoders, pictures: Sequence[bytes], texts: Sequence[str]
+) -> tuple[float, float]:
+    """Seconds of a frame and of a video with some texts, by all of them together."""
+    shown = [decode_jpeg(picture) for picture in pictures[:TRIED_AT_ONCE]]
+    by_frame = by_video = 0.0
+    for name in encoders.names:
+        encoder = resident_encoder(name, encoders)
+        started = time.monotonic()
+        encoder.embed_texts(texts)
+        if reads_videos(encoder):
+            encoder.embed_videos([[shown[0]] * encoder.frames])
+        by_video += time.monotonic() - started
+        if not reads_videos(encoder):
+            started = time.monotonic()
+            encoder.embed_images(shown)
+            by_frame += (time.monotonic() - started) / len(shown)
+    return by_frame, by_video
 
 
 def _try_summaries(chosen: Chosen, captions: Sequence[Sequence[str]]) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from gap_assets.gap.metric_rows import NOISE
+from gap_assets.gap.metric_rows import NOISE, UNTRAINED
 from gap_assets.gap.pairs import MIN_PAIRS, middles
 from gap_assets.parameters import GapStatistics
 from gap_assets.pipeline.embeddings import TEXTS, embed_sources, embedding_column, fuse_frames
@@ -35,7 +35,7 @@ FEW_VIDEOS = 8  # Another network is worth less than so many videos with one fra
 
 BATCHES_PER_READ = 8
 
-COLUMNS = ("video_id", "encoder", "modality", "source", "embedding")
+COLUMNS = ("encoder", "video_id", "modality", "source", "embedding", "norm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +101,14 @@ def _leveled(frames: Mapping[str, int], room: int) -> dict[str, int]:
     return {video: min(level, each) for video, each in frames.items()}
 
 
+def rows_of_untrained(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Which rows of `encoder_embeddings` are of untrained networks, as `replace_rows` takes it."""
+    found = warehouse.tuples(
+        "SELECT DISTINCT encoder FROM encoder_embeddings WHERE starts_with(encoder, ?)", UNTRAINED
+    )
+    return {"encoder": [name for (name,) in found]}
+
+
 def count_frames(warehouse: Warehouse) -> dict[str, int]:
     """Video to the number of its frames, for those that have any."""
     rows = warehouse.read("SELECT video_id, count(*) AS n FROM frames GROUP BY ALL")
@@ -129,7 +137,7 @@ def embed_controls(
         progress: Takes the networks that are done, and all of them.
 
     Returns:
-        Rows of the table `untrained_embeddings`; empty if there is nothing to see.
+        Rows of the table `encoder_embeddings`; empty if there is nothing to see.
     """
     say(
         f"{controls.networks} untrained networks encode {controls.per_network} pictures each, of"
@@ -143,7 +151,7 @@ def embed_controls(
         for pictures, rows in _parts(
             coca, warehouse, controls, text_source=text_source, batch_size=batch_size
         ):
-            parts.append(rows.with_columns(encoder=pl.lit(f"untrained-{seed}")).select(COLUMNS))
+            parts.append(rows.with_columns(encoder=pl.lit(f"{UNTRAINED}{seed}")).select(COLUMNS))
             seen += pictures
             if not told:
                 told = True
@@ -188,7 +196,10 @@ def _parts(
     )
     names = pl.Series("video_id", [f"noise-{i}" for i in range(len(noise))])
     of_noise = pl.DataFrame([names, embedding_column(noise)])
-    yield len(noise), of_noise.with_columns(modality=pl.lit(NOISE), source=pl.lit(NOISE))
+    yield (
+        len(noise),
+        of_noise.with_columns(modality=pl.lit(NOISE), source=pl.lit(NOISE), norm=pl.lit(1.0)),
+    )
 
 
 def _reads(frames: Mapping[str, int], batch_size: int) -> Iterator[list[str]]:

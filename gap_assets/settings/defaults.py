@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from gap_assets.encoders.choice import Encoders, trained
+from gap_assets.encoders.names import is_untrained, untrained_count
 from gap_assets.graph import STEPS
 from gap_assets.parameters import (
     CaptionFilter,
@@ -34,6 +36,7 @@ GROUPS: Mapping[str, type[Choice]] = {
     "caption_filter": CaptionFilter,
     "summarizer": SummarizerModel,
     "statistics": GapStatistics,
+    "encoders": Encoders,
 }
 """What `parameters` may choose, by key."""
 # One choice has one name in the file.
@@ -43,6 +46,7 @@ SETTING_OF = {
     "captioning.weights": "caption_weights",
     "summarizer.model": "summarizer",
     "summarizer.prompt": "prompt",
+    "encoders.names": "encoders",
 }
 """Parameters that are a setting of their own, and its name."""
 
@@ -60,7 +64,14 @@ def of_profile(settings: Settings) -> dict[str, Any]:
         "summarizer.prompt": profile.prompt,
         "summarizer.repetition_penalty": profile.repetition_penalty,
         "summarizer.returns": profile.returns,
+        "encoders.names": trained(profile.encoders),
     }
+
+
+def compared_encoders(settings: Settings) -> tuple[str, ...]:
+    """All that is measured beside the embedding CoCa, untrained networks as `untrained:N`."""
+    chosen = settings.encoders
+    return PROFILES[settings.models].encoders if chosen is None else chosen
 
 
 def default_parameters(settings: Settings) -> Mapping[str, Choice]:
@@ -74,6 +85,10 @@ def default_parameters(settings: Settings) -> Mapping[str, Choice]:
     chosen["sampling"]["sampling"], chosen["caption_filter"]["method"] = sampling, "cluster"
     own = {name: getattr(settings, setting) for name, setting in SETTING_OF.items()}
     own["summarizer.prompt"] = settings.summary_prompt
+    compared = compared_encoders(settings)
+    own["encoders.names"] = trained(compared)
+    if random := [name for name in compared if is_untrained(name)]:
+        chosen["statistics"]["untrained_seeds"] = untrained_count(random)
     named = {name: value for name, value in own.items() if value is not None}
     for name, value in (of_profile(settings) | named).items():
         group, field = name.split(".")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gap_assets.files import write_atomically
-from gap_assets.settings.defaults import SETTING_OF, default_parameters, of_profile
+from gap_assets.settings.defaults import SETTING_OF, compared_encoders, default_parameters, of_profile
 from gap_assets.settings.folder import (
     MODEL_FIELDS,
     SETTINGS_FILE,
@@ -102,7 +102,7 @@ def in_force(settings: Settings) -> dict[str, Any]:
     for group, choice in default_parameters(settings).items():
         for field, value in choice.model_dump().items():
             found[_setting(f"{group}.{field}")] = value
-    return found
+    return found | {"encoders": compared_encoders(settings)}
 
 
 def origins(settings: Settings) -> dict[str, str]:

@@ -10,17 +10,24 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from gap_assets.encoders.choice import encoder_list
 from gap_assets.parameters import check_prompt
-from gap_assets.profiles import ProfileName, canonical_model, canonical_weights
+from gap_assets.profiles import (
+    ProfileName,
+    canonical_language_model,
+    canonical_model,
+    canonical_weights,
+)
 from gap_assets.settings.defaults import GROUPS, SETTING_OF, default_parameters
 
 SETTINGS_FILE = "gap.toml"
@@ -60,7 +67,8 @@ class Settings(BaseSettings):
     coca: Annotated[str, AfterValidator(canonical_model)] | None = None
     weights: Annotated[str, AfterValidator(canonical_weights)] | None = None
     caption_weights: Annotated[str, AfterValidator(canonical_weights)] | None = None
-    summarizer: str | None = None
+    summarizer: Annotated[str, AfterValidator(canonical_language_model)] | None = None
+    encoders: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(encoder_list)] = None
     videos: Path | None = None
     more_videos: tuple[Path, ...] = ()
     captions: Path | None = None
@@ -128,12 +136,6 @@ class Settings(BaseSettings):
         if place.startswith("ducklake:") and not place.startswith("ducklake:postgres:"):
             raise ValueError("A DuckLake's catalogue is in Postgres: ducklake:postgres:dbname=…")
         return place if URL.match(place) else str(Path(place).absolute())
-
-    @field_validator("summarizer")
-    @classmethod
-    def _folder_or_repository(cls, model: str | None) -> str | None:
-        """An absolute path where it is a folder; else a name on the hub."""
-        return str(Path(model).absolute()) if model and Path(model).is_dir() else model
 
     @model_validator(mode="after")
     def _models_go_together(self) -> Self:

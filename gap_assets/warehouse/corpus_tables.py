@@ -1,18 +1,8 @@
 """The tables whose rows are made from all videos at once, or from none."""
 
-from gap_assets.warehouse.table import EMBEDDING, Table
+from gap_assets.warehouse.table import Table
 
 CORPUS_TABLES: dict[str, Table] = {
-    "untrained_embeddings": Table(
-        description="Embeddings by networks that were never trained: the control.",
-        columns={
-            "video_id": ("VARCHAR", "The video, or the picture of noise."),
-            "encoder": ("VARCHAR", "The network: untrained- and its seed."),
-            "modality": ("VARCHAR", "video, text or noise."),
-            "source": ("VARCHAR", "The fusion, or the source of the text."),
-            "embedding": (EMBEDDING, "As in the tables of the trained network."),
-        },
-    ),
     "cone_profile": Table(
         description="The mean cosine of different items, from block to block of a network.",
         columns={
@@ -46,7 +36,10 @@ CORPUS_TABLES: dict[str, Table] = {
     "gap_metrics": Table(
         description="One number per encoder, pair of sources and metric.",
         columns={
-            "encoder": ("VARCHAR", "The model and its weights, or an untrained network."),
+            "encoder": (
+                "VARCHAR",
+                "The model and its weights, another encoder, or an untrained network.",
+            ),
             "video_source": ("VARCHAR", "The fusion, or what stands in its place."),
             "text_source": ("VARCHAR", "The source of the texts."),
             "metric": ("VARCHAR", "Its name; the report defines it."),

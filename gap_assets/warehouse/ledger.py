@@ -11,6 +11,7 @@ import duckdb
 import polars as pl
 
 from gap_assets.graph import result_hash
+from gap_assets.warehouse.parts import Part, commit_parts, count_parts
 from gap_assets.warehouse.rows import replace_rows, typed_rows
 from gap_assets.warehouse.store import Warehouse
 
@@ -68,12 +69,14 @@ class Results:
         failures: The videos that failed.
         video_status: What decoding found out: columns `video_id`, `status`, `error`.
         seconds: What each video took by itself, where that is known.
+        parts: Of an asset that is made in parts, those that were made now; others keep their rows.
     """
 
     rows: dict[str, pl.DataFrame]
     failures: dict[str, Failure] = field(default_factory=dict)
     video_status: pl.DataFrame | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    parts: Sequence[Part] | None = None
 
 
 def stored_hashes(
@@ -169,7 +172,12 @@ def commit(
     def work(connection: duckdb.DuckDBPyConnection) -> None:
         for asset, asset_plan in plans.items():
             rows = results.rows[asset]
-            counts = dict(rows.group_by("video_id").len().iter_rows()) if len(rows) else {}
+            old: Mapping[str, Sequence[str]] | pl.DataFrame = {"video_id": videos}
+            if results.parts is not None:
+                old = commit_parts(connection, asset, results.parts, run_id=run_id, at=now)
+                counts = count_parts(connection, asset, videos)
+            else:
+                counts = dict(rows.group_by("video_id").len().iter_rows()) if len(rows) else {}
             took = {**dict.fromkeys(videos, seconds / len(videos)), **results.seconds}
             settings, todo = asset_plan.settings, asset_plan.todo
             ledger = [
@@ -182,7 +190,7 @@ def commit(
                 for video in videos
                 if video in failed
             ]
-            replace_rows(connection, asset, rows, where={"video_id": videos})
+            replace_rows(connection, asset, rows, where=old)
             of_asset = {"asset": [asset], "video_id": videos}
             new = typed_rows("materializations", ledger)
             replace_rows(connection, "materializations", new, where=of_asset)

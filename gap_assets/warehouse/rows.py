@@ -50,7 +50,7 @@ def replace_rows(
     table: str,
     rows: pl.DataFrame,
     *,
-    where: Mapping[str, Sequence[Any]],
+    where: Mapping[str, Sequence[Any]] | pl.DataFrame,
 ) -> None:
     """Replaces rows of one table within the caller's transaction.
 
@@ -59,7 +59,8 @@ def replace_rows(
         table: One of `schema.TABLES`.
         rows: The new rows; the columns are matched by name. An empty frame inserts nothing, so the
             old rows just go.
-        where: Which old rows go: column name to the values that are replaced. Empty: all.
+        where: Which old rows go: column name to the values that are replaced, or a frame of the
+            keys that are. An empty mapping: all.
 
     Raises:
         WarehouseError: If the embeddings are of another size than the warehouse's.
@@ -71,13 +72,17 @@ def replace_rows(
             return
         make_table(connection, table, embedding=_embedding_type(connection, rows))
         make_views(connection)
-    for column, values in where.items():
-        connection.register(f"given_{column}", pl.DataFrame({column: values}).to_arrow())
-    condition = " AND ".join(f"{column} IN (FROM given_{column})" for column in where) or "true"
+    if isinstance(where, pl.DataFrame):
+        connection.register("given_keys", where.to_arrow())
+        condition = f"({', '.join(where.columns)}) IN (FROM given_keys)"
+    else:
+        for column, values in where.items():
+            connection.register(f"given_{column}", pl.DataFrame({column: values}).to_arrow())
+        condition = " AND ".join(f"{column} IN (FROM given_{column})" for column in where) or "true"
     connection.execute(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608
     if rows.is_empty():
         return
-    if "embedding" in rows.columns:
+    if "embedding" in rows.columns and holds_embeddings(table):
         _embedding_size(connection, rows)
     connection.register("new_rows", rows.to_arrow())
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM new_rows")  # noqa: S608

@@ -9,7 +9,7 @@ from gap_assets.warehouse.corpus_tables import CORPUS_TABLES
 from gap_assets.warehouse.table import EMBEDDING, POLARS_TYPES, VIDEO, PolarsType, Table
 from gap_assets.warehouse.video_tables import VIDEO_TABLES
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 BOOKS: dict[str, Table] = {
     "failures": Table(

@@ -14,6 +14,7 @@ POLARS_TYPES: dict[str, PolarsType] = {
     "VARCHAR": pl.String,
     "VARCHAR[]": pl.List(pl.String),
     "INTEGER[]": pl.List(pl.Int32),
+    "FLOAT[]": pl.List(pl.Float32),
     "DOUBLE[][]": pl.List(pl.List(pl.Float64)),
     "INTEGER": pl.Int32,
     "BIGINT": pl.Int64,

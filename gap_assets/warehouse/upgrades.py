@@ -1,7 +1,7 @@
 """What turns the tables of an older schema version into those of the next.
 
-Belongs here: statements that add columns, and that take from the ledger what this program makes
-otherwise. A table that is new is made by itself.
+Belongs here: statements that add columns, that move rows to another table, and that take from the
+ledger what this program makes otherwise. A table that is new is made by itself, before these.
 """
 
 # Until version 2 a picture that stayed for more than 10 s counted once, so that the step to the
@@ -24,6 +24,22 @@ FORGET_WHAT_IS_MADE_OTHERWISE = f"""
     )
 """  # noqa: S608
 
+# Of several texts the length of the mean was not kept.
+UNTRAINED_NETWORKS_ARE_ENCODERS = (
+    """
+    CREATE TABLE IF NOT EXISTS untrained_embeddings
+        (video_id VARCHAR, encoder VARCHAR, modality VARCHAR, source VARCHAR, embedding FLOAT[])
+    """,
+    """
+    INSERT INTO encoder_embeddings BY NAME
+    SELECT encoder, video_id, modality, source, embedding::FLOAT[] AS embedding,
+        CASE WHEN modality <> 'text'
+        THEN sqrt(list_inner_product(embedding::FLOAT[], embedding::FLOAT[]))::DOUBLE END AS norm
+    FROM untrained_embeddings
+    """,
+    "DROP TABLE untrained_embeddings",
+)
+
 # A table of embeddings may not be there yet.
 UPGRADES: dict[int, tuple[str, ...]] = {
     1: (
@@ -38,5 +54,6 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         FORGET_WHAT_IS_MADE_OTHERWISE,
     ),
     3: ("ALTER TABLE IF EXISTS text_embeddings ADD COLUMN IF NOT EXISTS norm DOUBLE",),
+    4: UNTRAINED_NETWORKS_ARE_ENCODERS,
 }
 """By the older version. Rows that are there get nulls, or the default."""

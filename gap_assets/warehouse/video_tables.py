@@ -107,6 +107,27 @@ VIDEO_TABLES: dict[str, Table] = {
         },
         key=("video_id", "source"),
     ),
+    "encoder_embeddings": Table(
+        description="Videos and texts by other encoders, and by networks that were never trained.",
+        columns={
+            "encoder": ("VARCHAR", "The encoder's name, or untrained- and the network's seed."),
+            "video_id": ("VARCHAR", "The video; for an untrained network also a picture of noise."),
+            "modality": ("VARCHAR", "video, text or noise."),
+            "source": (
+                "VARCHAR",
+                "The fusion, video for a whole video, or the source of the text.",
+            ),
+            "embedding": (
+                "FLOAT[]",
+                "Of a video as fused: divide by norm before a cosine; else a unit vector.",
+            ),
+            "norm": (
+                "DOUBLE",
+                "Length of the fused vector; of texts that of their mean, null if it was not kept.",
+            ),
+        },
+        key=("encoder", "video_id", "modality", "source"),
+    ),
     "event_embeddings": Table(
         description="One row per sentence that says when it is true, with the frames of then.",
         columns={

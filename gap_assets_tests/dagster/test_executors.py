@@ -14,6 +14,7 @@ MODELS_RUN_IN = {
     "filtered_captions",
     "video_summaries",
     "text_embeddings",
+    "encoder_embeddings",
     "event_embeddings",
     "untrained_embeddings",
     "cone_profile",

@@ -75,10 +75,12 @@ def test_every_asset_has_its_rows(made):
     gap = (
         "SELECT value FROM gap_metrics WHERE metric = 'centroid_gap'"
         " AND text_source = 'summary' AND video_source = 'mean'"
+        " AND encoder <> 'embedded:coca-whole-captions'"
     )
     assert (warehouse.read(gap)["value"] > 0.5).all()
-    untrained = warehouse.read("SELECT DISTINCT encoder FROM untrained_embeddings")
-    assert len(untrained) == 5
+    encoders = warehouse.read("SELECT DISTINCT encoder FROM encoder_embeddings")["encoder"]
+    assert encoders.str.starts_with("untrained-").sum() == 5
+    assert set(made.encoders) == set(encoders.filter(~encoders.str.starts_with("untrained-")))
     assert warehouse.read("SELECT count(DISTINCT encoder) FROM cone_profile").item() == 6
     assert (made.report / "report.html").stat().st_size > 100_000
     counts = current_status(made).counts()
@@ -126,6 +128,7 @@ def test_a_new_prompt_makes_the_summaries_and_what_follows_stale(made, monkeypat
     assert {asset for asset, count in counts.items() if set(count) == {"stale"}} == {
         "video_summaries",
         "text_embeddings",
+        "encoder_embeddings",
         "untrained_embeddings",
         "cone_profile",
         "projection_model",
@@ -216,7 +219,7 @@ def test_controls_can_be_left_for_later(tmp_path, world):
 
     assert not current_status(settings).outdated
     assert (state("untrained_embeddings"), state("gap_metrics")) == ({"later": 1}, {"current": 1})
-    assert encoders() == {"embedded coca"}
+    assert encoders() == {"embedded coca", "embedded:coca-whole-captions"}
     page = (settings.report / "report.html").read_text()
     assert page.count("The untrained controls are missing") == 1
     assert "layer by layer" not in page
@@ -247,7 +250,7 @@ def test_controls_can_be_left_for_later(tmp_path, world):
     # A control of other texts is none.
     run_everything(remember(settings.data, prompt="So: {captions}"))
     assert (state("untrained_embeddings"), state("gap_metrics")) == ({"later": 1}, {"current": 1})
-    assert encoders() == {"embedded coca"}
+    assert encoders() == {"embedded coca", "embedded:coca-whole-captions"}
     assert "layer by layer" not in (settings.report / "report.html").read_text()
 
 

@@ -17,7 +17,7 @@ def test_a_backfill_downloads_the_models_and_makes_everything(
     serve, tmp_path, world, b32, phi, monkeypatch
 ):
     hub = serve(b32, phi)
-    chosen = {"GAP_MODELS": "hub", "GAP_COCA": MODEL, "GAP_SUMMARIZER": PHI}
+    chosen = {"GAP_MODELS": "hub", "GAP_COCA": MODEL, "GAP_SUMMARIZER": PHI, "GAP_ENCODERS": "none"}
     for name, value in chosen.items():
         monkeypatch.setenv(name, value)
     server = Server(tmp_path / "data", world, videos_per_run=16)

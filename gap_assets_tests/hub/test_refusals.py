@@ -15,7 +15,7 @@ from gap_assets_tests.hub.repository import Repository
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
-OPTIONS = ["--models", "hub", "--coca", MODEL]
+OPTIONS = ["--models", "hub", "--coca", MODEL, "--encoders", "none"]
 SECONDS = 15
 
 

@@ -185,6 +185,32 @@ def test_an_older_version_counts_frames_once_and_forgets_what_is_made_otherwise(
     ]
 
 
+def test_untrained_networks_of_an_older_version_become_rows_of_encoders(warehouse):
+    """As version 4 left it: a table of vectors of one size, and its entry in the ledger."""
+    ledger = pl.DataFrame({"asset": ["untrained_embeddings"], "config_hash": ["right"]})
+    put(warehouse, {"materializations": ledger}, where={})
+    kind = "FLOAT[]" if warehouse.is_lake else "FLOAT[2]"
+    with warehouse.transaction() as connection:
+        connection.execute(
+            "CREATE TABLE untrained_embeddings (video_id VARCHAR, encoder VARCHAR,"
+            f" modality VARCHAR, source VARCHAR, embedding {kind})"
+        )
+        connection.execute(
+            "INSERT INTO untrained_embeddings VALUES"
+            " ('a', 'untrained-0', 'video', 'mean', [0.3, 0.4]),"
+            " ('a', 'untrained-0', 'text', 'summary', [0, 1])"
+        )
+        connection.execute("DROP TABLE encoder_embeddings")
+        connection.execute("UPDATE warehouse SET value = '4' WHERE key = 'schema_version'")
+    moved = warehouse.read("FROM encoder_embeddings ORDER BY modality")
+    assert moved["norm"].to_list() == [None, pytest.approx(0.5)]
+    assert moved["embedding"].to_list() == [[0, 1], pytest.approx([0.3, 0.4])]
+    assert moved["encoder"].to_list() == ["untrained-0"] * 2
+    with pytest.raises(duckdb.CatalogException, match="untrained_embeddings"):
+        warehouse.read("FROM untrained_embeddings")
+    assert warehouse.read("SELECT config_hash FROM materializations").item() == "right"
+
+
 def test_an_older_version_without_embeddings_yet(warehouse):
     warehouse.read("FROM videos")
     with warehouse.transaction() as connection:

@@ -16,6 +16,7 @@ from gap_assets.dagster.per_video import ChunkConfig, VideoEvents, materialize_s
 from gap_assets.dagster.resources import (
     Captioning,
     CocaModel,
+    Encoders,
     FrameSampling,
     SummarizerModel,
     WarehouseResource,
@@ -77,6 +78,7 @@ def described_frames(
     coca: CocaModel,
     captioning: Captioning,
     summarizer: SummarizerModel,
+    encoders: Encoders,
 ) -> VideoEvents:
     """Frames are decoded while one pass of CoCa's image encoder describes those before."""
     store = warehouse.open()
@@ -100,7 +102,7 @@ def described_frames(
             warehouse=store,
             config=config,
             unit="frames",
-            prepare=partial(_prepare, context, store, coca, captioning, summarizer),
+            prepare=partial(_prepare, context, store, coca, captioning, summarizer, encoders),
         )
     except BaseException:
         processes.end()  # What they are at work on, nobody waits for.
@@ -117,9 +119,10 @@ def _prepare(
     coca: CocaModel,
     captioning: Captioning,
     summarizer: SummarizerModel,
+    encoders: Encoders,
 ) -> None:
     """Checks the models, and says at once that they do not know the videos."""
-    check_models_of_run(context, coca, captioning, summarizer)
+    check_models_of_run(context, coca, captioning, summarizer, encoders)
     if (profile := profile_of(coca.model)) is None:
         return
     files = store.read(

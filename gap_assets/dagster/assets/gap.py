@@ -14,6 +14,7 @@ from gap_assets.dagster.all_videos import WholeConfig, is_current, materialize_w
 from gap_assets.dagster.resources import (
     Captioning,
     CocaModel,
+    Encoders,
     FrameSampling,
     GapStatistics,
     Sources,
@@ -26,13 +27,18 @@ from gap_assets.dagster.specs import GPU_POOL, tried_again_later, whole_asset
 from gap_assets.gap.projections import ProjectionModel
 from gap_assets.gap.reporting.files import ReportFiles, report_files
 from gap_assets.gap.reporting.report import write_report
-from gap_assets.graph import CONES, CONTROLS, POOLING
+from gap_assets.graph import CONES, CONTROLS, ENCODERS, POOLING
 from gap_assets.pipeline.metrics import main_metrics, measure_gap, metric_plan
 from gap_assets.pipeline.models import drop_models, untrained_coca
 from gap_assets.pipeline.projections import projection_file
 from gap_assets.pipeline.provenance import in_words
 from gap_assets.pipeline.report import read_report_inputs
-from gap_assets.pipeline.untrained import count_frames, embed_controls, plan_controls
+from gap_assets.pipeline.untrained import (
+    count_frames,
+    embed_controls,
+    plan_controls,
+    rows_of_untrained,
+)
 from gap_assets.profiles import profile_of
 from gap_assets.progress import report_progress
 
@@ -53,7 +59,7 @@ def untrained_embeddings(
     One set of embeddings per random seed, of the same architecture, for up to a few hundred videos
     and the text that the gap is measured on, and of pictures of noise. The paper explains the gap
     by the cones of untrained networks; these rows are that baseline. How much they see is bounded
-    by a share of the corpus's frames.
+    by a share of the corpus's frames. They are rows of the table `encoder_embeddings`.
     """
     store = warehouse.open()
 
@@ -72,10 +78,16 @@ def untrained_embeddings(
             progress=partial(report_progress, CONTROLS),
         )
         seen = {"networks": controls.networks, "pictures": controls.pictures}
-        return {CONTROLS: rows}, seen
+        return {ENCODERS: rows}, seen
 
     return materialize_whole(
-        context, CONTROLS, compute, warehouse=store, config=config, tells_progress=True
+        context,
+        CONTROLS,
+        compute,
+        warehouse=store,
+        config=config,
+        replaces=partial(rows_of_untrained, store),
+        tells_progress=True,
     )
 
 
@@ -85,20 +97,24 @@ def gap_metrics(
     config: WholeConfig,
     warehouse: WarehouseResource,
     coca: CocaModel,
+    encoders: Encoders,
     statistics: GapStatistics,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """The numbers: modality gap, cones, paired and mismatched cosine, RMG and many more.
 
-    Each with a 95 % confidence interval from resampling videos, for every pair of sources and for
-    the untrained networks, if those are current: a control of other videos or texts is none. Every
-    row names its encoder, its two sources and its number of pairs.
+    Each with a 95 % confidence interval from resampling videos, for every pair of sources, for
+    every other encoder on the videos of which its rows are current, and for the untrained networks,
+    if those are current: a control of other videos or texts is none. Every row names its encoder,
+    its two sources and its number of pairs.
     """
     store = warehouse.open()
     with tried_again_later(context):
         controlled = is_current(context, CONTROLS, warehouse=store)
 
     def compute() -> tuple[Mapping[str, pl.DataFrame], dict[str, Any]]:
-        rows = measure_gap(store, coca=coca, statistics=statistics, controlled=controlled)
+        rows = measure_gap(
+            store, coca=coca, encoders=encoders, statistics=statistics, controlled=controlled
+        )
         return {"gap_metrics": rows}, {}
 
     result = materialize_whole(

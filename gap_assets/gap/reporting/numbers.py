@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gap_assets.gap.metric_rows import MetricPlan, MetricRow
+from gap_assets.gap.metric_rows import UNTRAINED, MetricPlan, MetricRow
 from gap_assets.gap.metrics.resampling import Ends
 
 
@@ -54,7 +54,7 @@ class Numbers:
 
     def _untrained(self, metric: str, **sources: str) -> list[MetricRow]:
         names = dict.fromkeys(row.encoder for row in self.rows)
-        networks = [name for name in names if name != self.plan.encoder and "×" not in name]
+        networks = [name for name in names if name.startswith(UNTRAINED) and "×" not in name]
         rows = (self.find(metric, encoder=name, **sources) for name in networks)
         return [row for row in rows if row]
 

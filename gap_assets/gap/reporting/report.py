@@ -21,7 +21,7 @@ from gap_assets.gap.metrics.spectra import shapes
 from gap_assets.gap.pairs import MIN_PAIRS, Pairs, check_pairs
 from gap_assets.gap.pooled import PooledRow
 from gap_assets.gap.projections import ProjectionModel
-from gap_assets.gap.reporting import causes, cone, pooled
+from gap_assets.gap.reporting import causes, cone, encoders, pooled
 from gap_assets.gap.reporting.events import EventsShown, event_section
 from gap_assets.gap.reporting.files import RenderedReport, ReportFiles
 from gap_assets.gap.reporting.numbers import Numbers, mean_and_spread, number, with_interval
@@ -164,6 +164,7 @@ def _sections(
         "causes": causes.section(numbers.value("centroid_gap_debiased"), inputs.profile),
         "cone": cone.section(inputs.cones, encoder=inputs.plan.encoder, dimension=dimension),
         "pooled": pooled.section(inputs.pooled),
+        "encoders": encoders.section(numbers),
         "events": event_section(inputs.events),
         "summaries": section(inputs.summaries),
     }

@@ -10,6 +10,7 @@ from gap_assets.dagster.resources import default_resources
 from gap_assets.settings import Settings
 
 OTHER: dict[str, Any] = {
+    "encoders.names": ["embedded:coca"],
     "sampling.sampling": {"every_seconds": {"seconds": 3.0}},
     "coca.model": "coca_roberta-ViT-B-32",
     "caption_filter.chance": 0.25,

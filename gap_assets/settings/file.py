@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from gap_assets.files import write_atomically
-from gap_assets.settings.defaults import SETTING_OF, compared_encoders, default_parameters, of_profile
+from gap_assets.settings.defaults import (
+    SETTING_OF,
+    compared_encoders,
+    default_parameters,
+    of_profile,
+)
 from gap_assets.settings.folder import (
     MODEL_FIELDS,
     SETTINGS_FILE,

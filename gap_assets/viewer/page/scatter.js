@@ -118,7 +118,7 @@ class Scatter {
       for (let i = 0; i < n; i++) {
         const [x, y] = [places[2 * i], places[2 * i + 1]];
         if (!(x > -side && x < width + side && y > -side && y < height + side)) continue;
-        if (modality === "video" || side < 5) {
+        if (modality === "text" || side < 5) {
           context.fillRect(x - side / 2, y - side / 2, side, side);
         } else {
           context.beginPath();

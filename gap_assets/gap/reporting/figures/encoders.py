@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes  # noqa: TID253
 from matplotlib.figure import Figure  # noqa: TID253
+from matplotlib.transforms import ScaledTranslation  # noqa: TID253
 
 from gap_assets.gap.metric_rows import MetricRow
 from gap_assets.gap.reporting.figures import style
 
 SIZE = (5.8, 5.6)
 PER_NAME = 0.22  # inches of a line of the legend
-APART = 0.02  # Points of one recall would hide each other.
+APART = 9  # points; those of one recall would hide each other
+ROOM = 0.1  # of recall, beside the first and the last
 LABELS = {
     "centroid_gap_debiased": "gap",
     "rmg": "RMG",
@@ -33,8 +35,13 @@ def encoders_figure(
     figure = Figure(figsize=(width, height + PER_NAME * len(names)), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
     for panel, (metric, label) in zip(axes.flat, LABELS.items(), strict=True):
-        _draw(style.plain(panel), points, metric, names=names, recall=recall)
+        _draw(figure, style.plain(panel), points, metric, names=names, recall=recall)
         panel.set_title(label, fontsize=10, color=style.MUTED)
+    recalls = [rows[recall].value for rows in points.values()]
+    low, high = min(recalls), max(recalls)
+    axes[0, 0].set_xlim(low - ROOM, high + ROOM)
+    axes[0, 0].set_xticks([tick for tick in axes[0, 0].get_xticks() if 0 <= tick <= 1])
+    axes[0, 0].set_xlim(low - ROOM, high + ROOM)
     for panel in axes[1]:
         panel.set_xlabel("R@1, text → video")
     style.legend_above(figure, axes[0, 0], ncols=1)
@@ -42,6 +49,7 @@ def encoders_figure(
 
 
 def _draw(
+    figure: Figure,
     axes: Axes,
     points: Mapping[str, Mapping[str, MetricRow]],
     metric: str,
@@ -52,18 +60,30 @@ def _draw(
     middle = (len(points) - 1) / 2
     for index, ((letter, rows), name) in enumerate(zip(points.items(), names, strict=True)):
         row, colour = rows[metric], style.MUTED if index else style.VIDEO
-        x = rows[recall].value + APART * (index - middle)
+        x = rows[recall].value
+        beside = ScaledTranslation(APART * (index - middle) / 72, 0, figure.dpi_scale_trans)
+        place = axes.transData + beside
         if row.ci_low is not None and row.ci_high is not None:
-            axes.plot([x, x], [row.ci_low, row.ci_high], color=colour, lw=1.6)
+            axes.plot([x, x], [row.ci_low, row.ci_high], color=colour, lw=1.6, transform=place)
         axes.plot(
-            x, row.value, "oD^sv<>p"[index % 8], color=colour, ms=6, label=f"{letter}  {name}"
+            *(x, row.value, "oD^sv<>p"[index % 8]),
+            color=colour,
+            ms=6,
+            label=f"{letter}  {name}",
+            transform=place,
         )
         axes.annotate(
             letter,
             (x, row.value),
-            (6, (3, -9)[index % 2]),
+            (APART * (index - middle) + 6, (3, -9)[index % 2]),
             textcoords="offset points",
             fontsize=9,
             color=colour,
         )
-    axes.margins(x=0.15, y=0.15)
+    ends = [end for rows in points.values() for end in _ends(rows[metric])]
+    beyond = 0.15 * (max(ends) - min(ends)) or ROOM
+    axes.set_ylim(min(ends) - beyond, max(ends) + beyond)
+
+
+def _ends(row: MetricRow) -> list[float]:
+    return [end for end in (row.value, row.ci_low, row.ci_high) if end is not None]

@@ -19,6 +19,9 @@ def test_a_fingerprint_is_of_the_name_and_of_a_folders_files(tmp_path):
     assert encoder_fingerprint(f"open_clip:{folder}/../coca") != first
     assert encoder_fingerprint(f"open_clip:{folder}") == first
     (folder / "README.md").write_text("other")
+    assert encoder_fingerprint(f"open_clip:{folder}") == first
+    with (folder / "bpe.txt.gz").open("ab") as file:
+        file.write(b"other")
     assert encoder_fingerprint(f"open_clip:{folder}") != first
     names = ["open_clip:ViT-B-32/laion2b_e16", "transformers:a/b", "transformers:a/b@c"]
     assert len({first, *map(encoder_fingerprint, (*names, "embedded:coca", "untrained:3"))}) == 6

@@ -95,9 +95,8 @@ def reference_captions(
             run_id=context.run_id,
             seconds=time.monotonic() - started,
         )
+    # A first run may read the file before the folder.
+    found = {"of videos in the catalogue": len(set(known.values()) & set(rows["video_id"]))}
     return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(rows),
-            "of videos in the catalogue": len(set(known.values()) & set(rows["video_id"])),
-        }
+        metadata={"dagster/row_count": len(rows), **(found if known else {})}
     )

@@ -212,3 +212,10 @@ def test_a_profile_names_encoders_that_are_spelled_as_they_are_stored(tmp_path):
         assert chosen.names == [name for name in profile.encoders if "untrained" not in name]
         assert tuple(map(canonical_encoder, profile.encoders)) == profile.encoders
     assert default_parameters(choose(tmp_path, models="hub"))["statistics"].untrained_seeds == 3
+
+
+def test_a_list_that_says_nothing_of_untrained_networks_leaves_their_number(tmp_path):
+    hub = remember(tmp_path, models="hub", encoders=["embedded:coca"])
+    assert default_parameters(hub)["statistics"].untrained_seeds == 3
+    hub = remember(tmp_path, encoders=["embedded:coca", "untrained:1"])
+    assert default_parameters(hub)["statistics"].untrained_seeds == 1

@@ -87,8 +87,10 @@ def default_parameters(settings: Settings) -> Mapping[str, Choice]:
     own["summarizer.prompt"] = settings.summary_prompt
     compared = compared_encoders(settings)
     own["encoders.names"] = trained(compared)
-    if random := [name for name in compared if is_untrained(name)]:
-        chosen["statistics"]["untrained_seeds"] = untrained_count(random)
+    # A list that says nothing of untrained networks leaves their number as it is.
+    for names in (PROFILES[settings.models].encoders, compared):
+        if random := [name for name in names if is_untrained(name)]:
+            chosen["statistics"]["untrained_seeds"] = untrained_count(random)
     named = {name: value for name, value in own.items() if value is not None}
     for name, value in (of_profile(settings) | named).items():
         group, field = name.split(".")

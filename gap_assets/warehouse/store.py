@@ -98,7 +98,10 @@ class Warehouse:
                 given = pl.DataFrame({"video_id": videos}, schema={"video_id": pl.String})
                 connection.register("given", given.to_arrow())
             # As a relation with parameters it would take sixty times as long to fetch arrays.
-            return _with_arrays(connection.execute(query, list(parameters)).pl())
+            found = (
+                connection.execute(query, list(parameters)) if parameters else connection.sql(query)
+            )
+            return _with_arrays(found.pl())
 
         return self._patiently(self.reading, ask)
 
@@ -230,10 +233,15 @@ def _in_short(error: duckdb.Error) -> str:
 
 
 def _with_arrays(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with a lake's lists of floats as arrays, which they are in a file."""
+    """The rows with a lake's lists of floats as arrays, which they are in a file.
+
+    Lists of several sizes, as those of several encoders, stay lists.
+    """
     lists = [name for name, dtype in rows.schema.items() if dtype == pl.List(pl.Float32)]
     # A null has no size; where all are null, none is known.
-    sizes = {name: rows[name].list.len().drop_nulls().to_list()[:1] for name in lists}
+    sizes = {name: rows[name].list.len().drop_nulls().unique().to_list() for name in lists}
     return rows.with_columns(
-        pl.col(name).list.to_array(size[0] if size else 0) for name, size in sizes.items()
+        pl.col(name).list.to_array(found[0] if found else 0)
+        for name, found in sizes.items()
+        if len(found) <= 1
     )

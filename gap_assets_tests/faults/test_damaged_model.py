@@ -33,12 +33,12 @@ def gap(*arguments: object):
 
 
 def test_a_damaged_model_stops_a_run_in_one_sentence_and_touches_nothing(
-    models, tmp_path, world, made_in_file, monkeypatch
+    models, tmp_path, world, encoders, made_in_file, monkeypatch
 ):
     monkeypatch.setenv("GAP_VIDEOS_PER_RUN", "3")
     settings = Settings(data=tmp_path / "data")
     run = ["run", world, "--captions", world / "captions.jsonl", "--frames-per-second", 2]
-    run += ["--data", settings.data]
+    run += ["--data", settings.data, "--encoders", ",".join(encoders)]
 
     def stopped() -> str:
         done = gap(*run)

@@ -91,6 +91,8 @@ def _own_spelling(name: str) -> str:
 
 def _shown(name: str, value: object) -> str | None:
     """A setting as text; None where nothing is set."""
+    if name == "encoders" and not value:
+        return "none"
     if isinstance(value, (tuple, list)):
         return ", ".join(str(part) for part in value) or None
     if isinstance(value, dict):

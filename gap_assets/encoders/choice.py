@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from gap_assets.encoders.loading import encoder_fingerprint
-from gap_assets.encoders.names import canonical_encoder, is_untrained
+from gap_assets.encoders.names import EXAMPLES, canonical_encoder, is_untrained
 from gap_assets.graph import fingerprint
 from gap_assets.parameters import Choice
 
@@ -63,9 +63,10 @@ def encoder_list(names: Any) -> tuple[str, ...] | None:
     """
     if names is None:
         return None
-    parts = [
-        each for name in ([names] if isinstance(names, str) else names) for each in name.split(",")
-    ]
+    listed = [names] if isinstance(names, str) else names
+    if not isinstance(listed, list | tuple) or not all(isinstance(name, str) for name in listed):
+        raise ValueError(f"Encoders are a list of names, such as {EXAMPLES}; or none.")
+    parts = [each for name in listed for each in name.split(",")]
     named = [name.strip() for name in parts if name.strip()]
     return () if named == ["none"] else tuple(dict.fromkeys(canonical_encoder(n) for n in named))
 

@@ -6,7 +6,6 @@ Whether there is such a model is found by `gap_assets.encoders.loading`.
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from gap_assets.profiles import LOCAL, MODELS, canonical_model, canonical_weights
 
@@ -88,12 +87,7 @@ def is_untrained(name: str) -> bool:
 
 def is_folder(rest: str) -> bool:
     """Whether what follows the kind is a folder rather than a name on a hub."""
-    if rest.startswith((LOCAL, *LOOKS_LIKE_A_FOLDER)):
-        return True
-    try:
-        return Path(rest).is_dir()
-    except (OSError, ValueError):  # No file system takes such a name.
-        return False
+    return rest.startswith((LOCAL, *LOOKS_LIKE_A_FOLDER))
 
 
 def embedded_models() -> list[str]:

@@ -49,14 +49,14 @@ def check_destination(target: Path) -> None:
         if not _is_ours(_marker_in_zip(target)):
             raise DestinationError(refusal)
         return
-    there = {path.name for path in target.iterdir()}
+    there = _files(target)
     if not there:
         return
     marker = target / MARKER
     known = _parsed(marker.read_bytes()) if marker.is_file() else {}
     if not _is_ours(known):
         raise DestinationError(refusal)
-    if added := sorted(there - set(known["holds"])):
+    if added := sorted(set(there) - set(known["holds"])):
         raise DestinationError(
             f"{target} is an earlier export to which {added[0]} was added; move that away, or name"
             " another place."
@@ -83,7 +83,7 @@ def replacing(target: Path, *, progress: Callable[[int, int], object]) -> Iterat
             new = work / NEW
             new.mkdir()
             yield new
-            holds = sorted([MARKER, *(path.name for path in new.iterdir())])
+            holds = sorted([MARKER, *_files(new)])
             (new / MARKER).write_text(json.dumps({"made_by": MADE_BY, "holds": holds}, indent=1))
             check_destination(target)
             if is_zip(target):
@@ -93,6 +93,11 @@ def replacing(target: Path, *, progress: Callable[[int, int], object]) -> Iterat
                 _swap(new, target, old=work / OLD)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _files(folder: Path) -> list[str]:
+    """All files below a folder, by their paths within it."""
+    return [str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()]
 
 
 def _swap(new: Path, target: Path, *, old: Path) -> None:

@@ -24,7 +24,7 @@ from gap_assets.notebook import show_report
 from gap_assets.settings import Settings, data_directory
 from gap_assets.warehouse.schema import TABLES
 from gap_assets.warehouse.snapshot import LEFT_OUT, readable
-from gap_assets.warehouse.store import Warehouse, sql_as_one_sentence
+from gap_assets.warehouse.store import Warehouse, WarehouseError, sql_as_one_sentence
 from gap_assets.warehouse.views import VIEWS
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ BY_SOURCE = {
 }
 
 
-class NotThereError(LookupError):
+class NotInFolderError(LookupError):
     """What was asked for is not in the data folder; the message says what is."""
 
 
@@ -101,6 +101,9 @@ class DataFolder:
         if self.warehouse.is_lake:
             return self.warehouse.query(query)
         with sql_as_one_sentence():
+            kinds = {statement.type for statement in duckdb.extract_statements(query)}
+            if kinds != {duckdb.StatementType.SELECT}:
+                raise WarehouseError("The statement returns no rows; ask with SELECT.")
             try:
                 return readable(self.warehouse).read(query)
             except (duckdb.CatalogException, duckdb.BinderException):
@@ -112,11 +115,11 @@ class DataFolder:
         """A whole table or view, such as `pairs`; `frames` without its pictures.
 
         Raises:
-            NotThereError: There is no such table yet.
+            NotInFolderError: There is no such table yet.
         """
         known = {*self._contents(), *LEFT_OUT} & {*TABLES, *VIEWS}
         if name not in known:
-            raise NotThereError(
+            raise NotInFolderError(
                 f"There is no table {name!r} in {self.path}; there are {', '.join(sorted(known))}."
             )
         return self.sql(f'FROM "{name}"')
@@ -130,10 +133,10 @@ class DataFolder:
                 (`summary`, `captions`, `filtered`, `reference`). By default that of the report.
 
         Raises:
-            NotThereError: There are no such embeddings.
+            NotInFolderError: There are no such embeddings.
         """
         if modality not in BY_SOURCE:
-            raise NotThereError(f"There is no modality {modality!r}; there are video and text.")
+            raise NotInFolderError(f"There is no modality {modality!r}; there are video and text.")
         plan = self._plan()
         source = source or (plan.video if modality == "video" else plan.text)
         found = readable(self.warehouse).read_embeddings(
@@ -142,7 +145,7 @@ class DataFolder:
         rows = found.filter(source=source) if len(found) else found
         if rows.is_empty():
             names = ", ".join(found["source"].unique(maintain_order=True)) if len(found) else "none"
-            raise NotThereError(
+            raise NotInFolderError(
                 f"There are no {modality} embeddings {source!r} in {self.path}; there are {names}."
             )
         return Embeddings(rows["video_id"].to_list(), unit_rows(rows["embedding"].to_numpy()))
@@ -155,7 +158,7 @@ class DataFolder:
             text: Which text.
 
         Raises:
-            NotThereError: There are no such embeddings.
+            NotInFolderError: There are no such embeddings.
         """
         videos = self.embeddings("video", source=video)
         texts = self.embeddings("text", source=text)
@@ -187,7 +190,7 @@ class DataFolder:
         """The stored frames of a video; a picture that stays is stored once.
 
         Raises:
-            NotThereError: There are none of this video.
+            NotInFolderError: There are none of this video.
         """
         from PIL import Image
 
@@ -196,7 +199,7 @@ class DataFolder:
             video_id,
         )
         if not rows:
-            raise NotThereError(
+            raise NotInFolderError(
                 f'There are no frames of {video_id!r} in {self.path}; `.table("videos")` lists'
                 " the videos."
             )
@@ -242,7 +245,7 @@ class DataFolder:
             NothingToShowError: No video has embeddings of its frames and of its text yet.
             TooManyPairsError: There are more than a cell can hold; it says what to use.
         """
-        from gap_assets.viewer.inline import inline_page
+        from gap_assets.viewer.single_file import inline_page
 
         content = inline_page(self.settings)
         return InlinePage(page=None, height=height, title="Pairs", content=content, scripts=True)

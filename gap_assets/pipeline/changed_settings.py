@@ -84,7 +84,11 @@ def other_than_the_folders(
 
 
 def _as_option(name: str, value: Any) -> str:
-    return f"--unset {name}" if value is None else f"--set {shlex.quote(f'{name}={value}')}"
+    if value is None:
+        return f"--unset {name}"
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value)) or "none"
+    return f"--set {shlex.quote(f'{name}={value}')}"
 
 
 def results_in_words(counts: Mapping[str, int]) -> str:
@@ -117,5 +121,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def value_in_words(value: Any) -> str:
-    """A setting's value for people."""
+    """A setting's value for people, which a command takes as well."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
     return "not set" if value is None else display_name(str(value))

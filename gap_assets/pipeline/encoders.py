@@ -4,7 +4,6 @@ Belongs here: which encoders a video still lacks, in what portions frames are re
 the rows. The encoders are `gap_assets.encoders`'s; untrained networks see less (`untrained`).
 """
 
-import io
 import json
 import time
 from collections import Counter, defaultdict
@@ -22,6 +21,8 @@ from gap_assets.encoders.choice import Encoders
 from gap_assets.encoders.frames import frames_read
 from gap_assets.gap.encoder_metrics import WHOLE
 from gap_assets.graph import ENCODERS, STEPS, result_hash
+from gap_assets.hub import ModelNotFoundError
+from gap_assets.pipeline.decoded_frames import Picture, frame_keys, portions
 from gap_assets.pipeline.embeddings import TEXTS, Vectors, fuse_frames, pool_texts
 from gap_assets.pipeline.models import resident_encoder
 from gap_assets.pipeline.stages import failure
@@ -36,12 +37,8 @@ if TYPE_CHECKING:
 
     from gap_assets.encoders.encoder import Encoder, VideoEncoder
 
-PICTURES = 512
-"""Decoded at a time: of 256 by 455 pixels, 180 MB."""
-
 VIDEO, TEXT = "video", "text"
 
-Picture = NDArray[np.uint8]
 Hashes = Mapping[tuple[str, str], str]
 """(encoder, video) to a hash."""
 
@@ -100,7 +97,8 @@ def embed_by_encoders(
 ) -> Results:
     """Embeds some videos and their texts by those encoders whose rows they lack.
 
-    A picture is read and decoded once for all of them. Which encoders stay in memory meanwhile is
+    A picture is read and decoded once for all of them. An encoder that cannot go on is a failure of
+    its videos, whose rows by the others are kept. Which encoders stay in memory meanwhile is
     decided in `models`.
 
     Args:
@@ -117,22 +115,21 @@ def embed_by_encoders(
         if lacking:
             works[name] = Work(videos=lacking)
     failures: dict[str, Failure] = {}
-    wanted = sorted({video for work in works.values() for video in work.videos})
-    keys = _frame_keys(warehouse, wanted)
-    repeats = {video: part["repeats"].to_list() for video, part in by_video(keys).items()}
-    for frames, pictures in _portions(warehouse, keys, failures):
-        for name, work in works.items():
-            with work.timed():
-                _see(resident_encoder(name, encoders), work, frames, pictures, repeats=repeats)
+    _show_frames(works, warehouse=warehouse, encoders=encoders, failures=failures)
     rows: list[pl.DataFrame] = []
     parts: list[Part] = []
     for name, work in works.items():
-        with work.timed():
-            done = [video for video in work.videos if video not in failures]
+        if work.broken:
+            continue
+        done = [video for video in work.videos if video not in failures]
+        of_encoder = pl.DataFrame()
+        with work.alone(), work.timed():
             texts = warehouse.read(TEXTS, videos=done)
             of_encoder = _rows(resident_encoder(name, encoders), work, texts).filter(
                 pl.col("video_id").is_in(done)
             )
+        if work.broken:
+            continue
         rows.append(of_encoder)
         counts = dict(of_encoder.group_by("video_id").len().iter_rows())
         parts += [
@@ -146,11 +143,34 @@ def embed_by_encoders(
             )
             for video in done
         ]
+    for name, work in works.items():
+        if work.broken:
+            told = failure(ValueError(f"{name}: {work.broken}"), final=False)
+            failures = dict.fromkeys(work.videos, told) | failures
     return Results(
         rows={ENCODERS: pl.concat(rows) if rows else pl.DataFrame()},
         failures=failures,
         parts=parts,
     )
+
+
+def _show_frames(
+    works: Mapping[str, "Work"],
+    *,
+    warehouse: Warehouse,
+    encoders: Encoders,
+    failures: dict[str, Failure],
+) -> None:
+    """Shows each encoder the frames of its videos; a video that cannot be decoded is a failure."""
+    wanted = sorted({video for work in works.values() for video in work.videos})
+    keys = frame_keys(warehouse, wanted)
+    repeats = {video: part["repeats"].to_list() for video, part in by_video(keys).items()}
+    for frames, pictures in portions(warehouse, keys, failures):
+        for name, work in works.items():
+            if work.broken:
+                continue
+            with work.alone(), work.timed():
+                _see(resident_encoder(name, encoders), work, frames, pictures, repeats=repeats)
 
 
 @dataclass(kw_only=True)
@@ -164,10 +184,12 @@ class Work:
         picks: By video, how often a video encoder reads the frame at each position.
         picked: By video, the pictures that it still waits with.
         whole: By video, what it made of them.
+        broken: Why the encoder cannot go on, if so. The others do.
         seconds: That all of this took.
     """
 
     videos: list[str]
+    broken: str | None = None
     frames: list[pl.DataFrame] = field(default_factory=list)
     vectors: list[Vectors] = field(default_factory=list)
     picks: dict[str, Counter[int]] = field(default_factory=dict)
@@ -176,57 +198,19 @@ class Work:
     seconds: float = 0.0
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps to this encoder that it cannot be loaded, or leaves the range of fp16."""
+        try:
+            yield
+        except (ModelNotFoundError, FloatingPointError) as error:
+            self.broken = str(error)
+
+    @contextmanager
     def timed(self) -> Iterator[None]:
         """Adds the time of the block."""
         started = time.monotonic()
         yield
         self.seconds += time.monotonic() - started
-
-
-def _frame_keys(warehouse: Warehouse, videos: Sequence[str]) -> pl.DataFrame:
-    """The frames of some videos in order: `video_id`, `frame_index`, `repeats`, `position`."""
-    return warehouse.read(
-        "SELECT video_id, frame_index, coalesce(repeats, 1) AS repeats,"
-        " row_number() OVER (PARTITION BY video_id ORDER BY frame_index) - 1 AS position"
-        " FROM frames WHERE video_id IN (FROM given) ORDER BY video_id, frame_index",
-        videos=videos,
-    )
-
-
-def _portions(
-    warehouse: Warehouse, keys: pl.DataFrame, failures: dict[str, Failure]
-) -> Iterator[tuple[pl.DataFrame, list[Picture]]]:
-    """The frames with these keys, at most `PICTURES` at a time, with the pictures.
-
-    A video of which one cannot be decoded goes to the failures, and has none from there on.
-    """
-    for start in range(0, len(keys), PICTURES):
-        portion = keys[start : start + PICTURES]
-        stored = warehouse.read(
-            "SELECT video_id, frame_index, image FROM frames JOIN"
-            " (SELECT unnest(?) AS video_id, unnest(?) AS frame_index) portion"
-            " USING (video_id, frame_index) ORDER BY video_id, frame_index",
-            *(portion[column].to_list() for column in ("video_id", "frame_index")),
-        )
-        pictures: list[Picture] = []
-        rows = []
-        for row, (video, index, image) in enumerate(stored.iter_rows()):
-            if video in failures:
-                continue
-            try:
-                pictures.append(decode_jpeg(image))
-                rows.append(row)
-            except (OSError, ValueError, SyntaxError) as error:  # as Pillow says it
-                broken = f"The stored frame {index} cannot be decoded ({error}); make it again."
-                failures[video] = failure(ValueError(broken), final=False)
-        if rows:
-            yield portion[rows], pictures
-
-
-def decode_jpeg(image: bytes) -> Picture:
-    """The picture (H, W, 3) of a stored frame."""
-    with Image.open(io.BytesIO(image), formats=["JPEG"]) as picture:
-        return np.array(picture.convert("RGB"))  # A copy: libraries want arrays that are writable.
 
 
 def _see(

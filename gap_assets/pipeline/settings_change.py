@@ -10,7 +10,7 @@ from typing import Any
 
 from gap_assets.pipeline.changed_settings import flat, results_in_words, value_in_words
 from gap_assets.pipeline.status import current_status
-from gap_assets.settings import Settings, in_force, origins, remember
+from gap_assets.settings import SETTING_OF, Settings, in_force, origins, remember
 from gap_assets.warehouse.store import Warehouse
 
 
@@ -69,7 +69,9 @@ def change_settings(data: Path, *, values: Mapping[str, Any], unset: Iterable[st
         },
         stale=_made_stale(before, after),
         without_effect={
-            name: origin[name] for name in values if origin.get(name, "").startswith("GAP_")
+            name: origin[name]
+            for name in (SETTING_OF.get(given, given) for given in values)
+            if origin.get(name, "").startswith("GAP_")
         },
     )
 

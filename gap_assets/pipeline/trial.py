@@ -18,7 +18,8 @@ from gap_assets.parameters import (
     GapStatistics,
     SummarizerModel,
 )
-from gap_assets.pipeline.encoders import decode_jpeg, reads_videos
+from gap_assets.pipeline.decoded_frames import decode_jpeg
+from gap_assets.pipeline.encoders import reads_videos
 from gap_assets.pipeline.frames import decode_settings
 from gap_assets.pipeline.models import resident_coca, resident_encoder, resident_summarizer
 

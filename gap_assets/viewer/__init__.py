@@ -2,6 +2,6 @@
 
 `pairs_shown` reads what the page draws, `details` what it shows of one video, `strips` its
 pictures, `ranking` who is near to whom, `search` embeds a sentence. The same page is served from a
-warehouse by `server`, written as a folder of files by `site`, and as one file by `inline`; `page`
-holds its HTML, style and scripts. The numbers of the gap are `gap_assets.gap`'s.
+warehouse by `server`, written as a folder of files by `site` and as one file by `single_file`;
+`page` holds its HTML, style and scripts. The numbers of the gap are `gap_assets.gap`'s.
 """

@@ -4,6 +4,7 @@ Nothing here knows HTTP. An index means a video within one version of the pairs 
 address but that of the points carries the version.
 """
 
+import os
 import threading
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -102,13 +103,13 @@ class Answers:
         """The file of one video, from the catalogue.
 
         Raises:
-            NotThereError: It is gone.
+            NotThereError: It is gone, or may not be read.
         """
         found = self._warehouse.tuples(
             "SELECT path FROM videos WHERE video_id = ?", self._id(self._of(version), index)
         )
-        if not found or not Path(found[0][0]).is_file():
-            raise NotThereError("The video's file is not where it was catalogued.")
+        if not found or not os.access(found[0][0], os.R_OK):
+            raise NotThereError("The video's file is not where it was catalogued, or not readable.")
         return Path(found[0][0])
 
     def report(self) -> Content:

@@ -47,7 +47,8 @@ class PairsShown:
         encoder: The model's name.
         fusion: How frames are fused.
         text_source: Which text.
-        gap: The debiased centroid gap with the ends of its interval, as far as they are known.
+        gap: The debiased centroid gap, the ends of its interval and the pairs that it was measured
+            on, as far as they are known.
     """
 
     video_ids: list[str]
@@ -59,7 +60,7 @@ class PairsShown:
     encoder: str
     fusion: str
     text_source: str
-    gap: tuple[float | None, float | None, float | None]
+    gap: tuple[float | None, float | None, float | None, int | None]
 
     @cached_property
     def cosines(self) -> Vectors:
@@ -95,7 +96,7 @@ def read_pairs_shown(settings: Settings) -> PairsShown:
     summaries, human = dict(warehouse.tuples(SUMMARIES)), dict(warehouse.tuples(HUMAN))
     encoder = display_name(coca.model, coca.weights)
     gap = warehouse.tuples(
-        "SELECT value, ci_low, ci_high FROM gap_metrics WHERE metric = ? AND encoder = ?"
+        "SELECT value, ci_low, ci_high, n FROM gap_metrics WHERE metric = ? AND encoder = ?"
         " AND video_source = ? AND text_source = ?",
         *(GAP, encoder, statistics.fusion, statistics.text_source),
     )
@@ -109,7 +110,7 @@ def read_pairs_shown(settings: Settings) -> PairsShown:
         encoder=encoder,
         fusion=statistics.fusion,
         text_source=statistics.text_source,
-        gap=gap[0] if gap else (None, None, None),
+        gap=gap[0] if gap else (None, None, None, None),
     )
 
 
@@ -141,14 +142,14 @@ def points_json(
         searches: Whether something answers searches by meaning.
         has_report: Whether `report.html` is beside the page.
     """
-    value, low, high = shown.gap
+    value, low, high, n = shown.gap
     points = {
         "title": title,
         "version": shown.version,
         "encoder": shown.encoder,
         "fusion": shown.fusion,
         "text_source": shown.text_source,
-        "gap": {"value": value, "low": low, "high": high},
+        "gap": {"value": value, "low": low, "high": high, "n": n},
         "plays": plays,
         "searches": searches,
         "has_report": has_report,

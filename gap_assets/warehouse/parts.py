@@ -87,33 +87,46 @@ def count_parts(
     return dict(counted.fetchall())
 
 
-def forget_parts(warehouse: Warehouse, asset: str, *, keep: Collection[str]) -> list[str]:
-    """Takes away the rows and the entries of all encoders but some.
+def forget_parts(
+    warehouse: Warehouse, asset: str, videos: Sequence[str], *, keep: Collection[str]
+) -> list[str]:
+    """Takes away what all encoders but some made of some videos.
+
+    The entry of the asset itself goes with a part: who chooses the encoder again makes it again.
 
     Args:
         warehouse: The warehouse.
         asset: The asset, whose table has its name.
+        videos: The videos; what belongs to others stays until they are made.
         keep: The encoders that stay. What the asset never made has no entry, and stays as well.
 
     Returns:
         The encoders that are gone.
     """
-    known = warehouse.tuples(
-        "SELECT DISTINCT asset FROM materializations WHERE starts_with(asset, ?)"
-        " UNION SELECT asset FROM configurations WHERE starts_with(asset, ?)",
-        *[part_of(asset, "")] * 2,
+    prefix = part_of(asset, "")
+    known = warehouse.read(
+        "SELECT asset, video_id FROM materializations WHERE starts_with(asset, ?)"
+        " AND video_id IN (FROM given)",
+        prefix,
+        videos=videos,
     )
-    names = {name.removeprefix(part_of(asset, "")) for (name,) in known}
-    gone = sorted(names - set(keep))
-    if not gone:
+    lost = known.filter(~pl.col("asset").is_in([part_of(asset, name) for name in keep]))
+    if lost.is_empty():
         return []
-    entries = {"asset": [part_of(asset, name) for name in gone]}
+    entries = sorted(set(lost["asset"]))
+    gone = [entry.removeprefix(prefix) for entry in entries]
+    losing = sorted(set(lost["video_id"]))
 
     def work(connection: duckdb.DuckDBPyConnection) -> None:
         none = pl.DataFrame()
-        replace_rows(connection, asset, none, where={"encoder": gone})
-        replace_rows(connection, "materializations", none, where=entries)
-        replace_rows(connection, "configurations", none, where=entries)
+        replace_rows(connection, asset, none, where={"encoder": gone, "video_id": losing})
+        of_videos = {"asset": [asset, *entries], "video_id": losing}
+        replace_rows(connection, "materializations", none, where=of_videos)
+        connection.execute(
+            "DELETE FROM configurations WHERE starts_with(asset, ?)"
+            " AND asset NOT IN (SELECT asset FROM materializations)",
+            [prefix],
+        )
 
     warehouse.write(work)
     return gone

@@ -14,6 +14,7 @@ from gap_assets.dagster.runs import QUIET, open_instance
 from gap_assets.encoders.frames import frames_read
 from gap_assets.encoders.loading import load_encoder
 from gap_assets.graph import CONTROLS, ENCODERS
+from gap_assets.pipeline import decoded_frames
 from gap_assets.pipeline import encoders as pipeline
 from gap_assets.pipeline.status import current_status
 from gap_assets.settings import Settings, remember
@@ -28,8 +29,15 @@ VIDEOS = [f"world-000{i}" for i in range(5)]
 WHOLE = "embedded:coca-whole-captions"
 
 
-def make(settings: Settings, job: str = "per_video", *, asset: str = ENCODERS, **config) -> bool:
-    """Runs one asset for all videos; whether it succeeded."""
+def make(
+    settings: Settings,
+    job: str = "per_video",
+    *,
+    asset: str = ENCODERS,
+    last: str = VIDEOS[-1],
+    **config,
+) -> bool:
+    """Runs one asset for all videos up to the last; whether it succeeded."""
     ops = {"ops": {asset: {"config": config}}} if config else {}
     with open_instance(settings) as instance:
         result = (
@@ -38,7 +46,7 @@ def make(settings: Settings, job: str = "per_video", *, asset: str = ENCODERS, *
             .execute_in_process(
                 run_config=QUIET | ops,
                 instance=instance,
-                tags=range_tags(VIDEOS[0], VIDEOS[-1]),
+                tags=range_tags(VIDEOS[0], last),
                 asset_selection=[dg.AssetKey(asset)],
                 raise_on_error=False,
             )
@@ -220,22 +228,58 @@ def test_a_video_without_usable_frames_takes_no_other_along(copy_of_made, tmp_pa
     assert encoders_measured(warehouse)[new] == 4
 
 
+def test_a_run_of_one_video_without_an_encoder_leaves_the_rows_of_the_others(copy_of_made):
+    warehouse = Warehouse(path=copy_of_made.warehouse)
+    names = copy_of_made.encoders
+    settings = remember(copy_of_made.data, encoders=["none"])
+    assert make(settings, last=VIDEOS[0])
+    for name in names:
+        assert set(rows_by(warehouse)[name]["video_id"]) == set(VIDEOS[1:])
+    settings = remember(copy_of_made.data, encoders=list(names))
+    states = current_status(settings).states[ENCODERS]
+    assert {video for video, state in states.items() if state != "current"} == {VIDEOS[0]}
+    assert make(settings)
+    assert set(current_status(settings).states[ENCODERS].values()) == {"current"}
+    for name in names:
+        assert set(rows_by(warehouse)[name]["video_id"]) == set(VIDEOS)
+
+
+def test_an_encoder_that_cannot_be_loaded_takes_no_other_along(copy_of_made, tmp_path):
+    warehouse = Warehouse(path=copy_of_made.warehouse)
+    good = clip_folder(tmp_path / "good", dimensions=16)
+    bad = clip_folder(tmp_path / "bad", dimensions=16)
+    config = tmp_path / "bad" / "open_clip_config.json"
+    config.write_text(config.read_text().replace('"embed_dim": 16', '"embed_dim": 24'))
+    settings = remember(copy_of_made.data, encoders=[bad, good])
+    assert make(settings)
+    assert set(rows_by(warehouse)[good]["video_id"]) == set(VIDEOS)
+    assert bad not in rows_by(warehouse)
+    failures = warehouse.read("SELECT video_id, error FROM failures WHERE asset = ?", ENCODERS)
+    assert sorted(failures["video_id"]) == VIDEOS
+    assert all(bad in error for error in failures["error"])
+    write_weights(tmp_path / "bad", seed=0)
+    before = entries(warehouse)
+    assert make(settings)
+    assert only_changed(before, entries(warehouse)) == {bad}
+    assert set(current_status(settings).states[ENCODERS].values()) == {"current"}
+
+
 def test_a_picture_is_decoded_once_for_all_encoders(copy_of_made, tmp_path, monkeypatch):
     warehouse = Warehouse(path=copy_of_made.warehouse)
     new = [clip_folder(tmp_path / f"clip-{size}", dimensions=size) for size in (16, 32)]
     settings = remember(copy_of_made.data, encoders=new)
-    decode, decoded = pipeline.decode_jpeg, []
+    decode, decoded = decoded_frames.decode_jpeg, []
 
     def counting(image):
         decoded.append(image)
         return decode(image)
 
-    monkeypatch.setattr(pipeline, "decode_jpeg", counting)
-    monkeypatch.setattr(pipeline, "PICTURES", 7)  # so that videos are cut
+    monkeypatch.setattr(decoded_frames, "decode_jpeg", counting)
+    monkeypatch.setattr(decoded_frames, "PICTURES", 7)  # so that videos are cut
     assert make(settings)
     assert len(decoded) == warehouse.read("SELECT count(*) FROM frames").item()
     whole = {name: part.drop("encoder") for name, part in rows_by(warehouse).items() if name in new}
-    monkeypatch.setattr(pipeline, "PICTURES", 512)
+    monkeypatch.setattr(decoded_frames, "PICTURES", 512)
     assert make(settings, recompute=True)
     again = {name: part.drop("encoder") for name, part in rows_by(warehouse).items() if name in new}
     for name in new:
@@ -263,7 +307,9 @@ def test_an_encoder_of_whole_videos_has_one_vector_a_video(copy_of_made, tmp_pat
     images = warehouse.read("FROM frames WHERE video_id = ? ORDER BY frame_index", VIDEOS[3])
     encoder = load_encoder(name)
     read = frames_read(images["repeats"].to_list(), frames=encoder.frames)
-    [vector] = encoder.embed_videos([[pipeline.decode_jpeg(images["image"][i]) for i in read]])
+    [vector] = encoder.embed_videos(
+        [[decoded_frames.decode_jpeg(images["image"][i]) for i in read]]
+    )
     assert np.abs(of_videos["embedding"][3].to_numpy() - vector).max() < 1e-5
     assert measure(settings)
     measured = warehouse.read(

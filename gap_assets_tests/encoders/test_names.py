@@ -28,8 +28,10 @@ def test_a_name_has_one_spelling(name, canonical):
 def test_a_folder_is_told_by_where_it_is(tmp_path, monkeypatch):
     (tmp_path / "org" / "model").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    for name in ("org/model", "./org/model"):
-        assert canonical_encoder(f"transformers:{name}") == f"transformers:{tmp_path}/org/model"
+    found = canonical_encoder("transformers:./org/model")
+    assert found == f"transformers:{tmp_path}/org/model"
+    # A folder of that name that happens to be here does not make it another encoder.
+    assert canonical_encoder("transformers:org/model") == "transformers:org/model"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 import gap_assets
 from gap_assets.gap import GapInputError, report, scorecard
-from gap_assets.notebook.folder import NotThereError
+from gap_assets.notebook.folder import NotInFolderError
 from gap_assets.warehouse.snapshot import snapshot_path
 from gap_assets.warehouse.store import Warehouse, WarehouseError
 
@@ -41,9 +41,11 @@ def test_tables_are_frames(folder):
 
 
 def test_an_unknown_table_is_answered_with_those_that_there_are(folder):
-    with pytest.raises(NotThereError, match=r"no table 'pears' in .*captions_over_time.*, pairs,"):
+    with pytest.raises(
+        NotInFolderError, match=r"no table 'pears' in .*captions_over_time.*, pairs,"
+    ):
         folder.table("pears")
-    with pytest.raises(NotThereError, match="no table 'pairs; DROP"):
+    with pytest.raises(NotInFolderError, match="no table 'pairs; DROP"):
         folder.table("pairs; DROP TABLE videos")
 
 
@@ -54,13 +56,16 @@ def test_an_unknown_table_is_answered_with_those_that_there_are(folder):
         ("SELECT nothing FROM pairs", 'column "nothing" not found'),
         ("FROM nowhere", "Table with name nowhere does not exist"),
         ("SELECT nothing, image FROM frames", 'column "nothing" not found'),
-        ("DELETE FROM videos", "read-only mode"),
+        ("DELETE FROM videos", "returns no rows; ask with SELECT"),
+        ("COPY (SELECT 1) TO 'written.csv'", "returns no rows; ask with SELECT"),
         ("CREATE TEMP TABLE own AS SELECT 1", "returns no rows; ask with SELECT"),
     ],
 )
-def test_wrong_sql_is_one_sentence(made_in_file, sql, said):
+def test_wrong_sql_is_one_sentence_and_does_nothing(made_in_file, sql, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(WarehouseError, match=said):
         gap_assets.open(made_in_file.data).sql(sql)
+    assert not (tmp_path / "written.csv").exists()
 
 
 def test_embeddings_are_unit_rows_of_all_videos(folder):
@@ -75,10 +80,10 @@ def test_embeddings_are_unit_rows_of_all_videos(folder):
     np.testing.assert_allclose(np.array(stored["embedding"].to_list()), medoids, atol=1e-6)
     assert len(folder.embeddings("text", source="reference").ids) == 5
     with pytest.raises(
-        NotThereError, match=r"no text embeddings 'mean' in .*; there are captions,"
+        NotInFolderError, match=r"no text embeddings 'mean' in .*; there are captions,"
     ):
         folder.embeddings("text", source="mean")
-    with pytest.raises(NotThereError, match="no modality 'videos'; there are video and text"):
+    with pytest.raises(NotInFolderError, match="no modality 'videos'; there are video and text"):
         folder.embeddings("videos")
 
 
@@ -110,7 +115,9 @@ def test_frames_are_pictures_at_times(folder):
     known = folder.sql("SELECT width, height FROM frames WHERE video_id = 'world-0002'").rows()
     assert [image.size for image in images] == known
     assert np.asarray(images[0]).std() > 1
-    with pytest.raises(NotThereError, match=r"no frames of 'x' in .*; `.table\(.videos.\)` lists"):
+    with pytest.raises(
+        NotInFolderError, match=r"no frames of 'x' in .*; `.table\(.videos.\)` lists"
+    ):
         folder.frames("x")
 
 

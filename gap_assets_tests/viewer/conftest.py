@@ -23,7 +23,7 @@ def pairs(video: np.ndarray, text: np.ndarray) -> PairsShown:
         encoder="none",
         fusion="mean",
         text_source="summary",
-        gap=(None, None, None),
+        gap=(None, None, None, None),
     )
 
 

@@ -3,6 +3,7 @@
 Run with `pytest -m browser`; `-o tmp_path_retention_policy=all` keeps the screenshots.
 """
 
+import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -10,8 +11,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import gap_assets
+from gap_assets.settings import Settings
 from gap_assets.viewer.pairs_shown import read_pairs_shown
+from gap_assets.viewer.server import ViewerServer
 from gap_assets.viewer.site import write_site
+from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.dagster.test_service import ARGUMENTS, CHROMIUM
 
 pytestmark = pytest.mark.browser
@@ -121,6 +125,13 @@ def test_a_point_is_hovered_chosen_and_a_region_is_listed(page, server, tmp_path
         page.mouse.move(box["x"] + right, box["y"] + down, steps=4)
     page.mouse.up()
     page.get_by_text("5 pairs in the region").wait_for()
+    # A click still chooses, and the region stays.
+    x, y = page.evaluate(place, 1)
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    page.wait_for_selector("#pair .strip")
+    page.click("#tab-list")
+    assert "5 pairs in the region" in page.inner_text("#list")
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=tmp_path / "region.png")
     assert max(page.evaluate("performance.getEntriesByName('hover').map((e) => e.duration)")) < 50
 
@@ -131,6 +142,25 @@ def test_a_link_opens_its_video_and_a_wrong_one_says_so(page, server):
     assert page.inner_text("#pair h2") == "world-0003"
     page.goto(f"{server.url}#video=nobody")
     page.get_by_text("no pair named nobody").wait_for()
+
+
+def test_a_film_that_is_gone_and_pairs_without_a_place_are_said(page, made_in_file, tmp_path):
+    settings = Settings(data=shutil.copytree(made_in_file.data, tmp_path / "copy"))
+    Warehouse(path=settings.warehouse).write(
+        lambda connection: connection.execute(
+            "UPDATE videos SET path = path || '.gone' WHERE video_id = 'world-0000';"
+            "DELETE FROM projections WHERE video_id = 'world-0001';"
+            "UPDATE gap_metrics SET n = 4"
+        )
+    )
+    with ViewerServer(settings) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page.goto(f"{server.url}#video=world-0000")
+        page.get_by_text("not where it was catalogued").wait_for()
+        assert "1 pair has no place yet" in page.inner_text("#method-note")
+        assert "of 4 pairs" in page.inner_text("#gap")
+        server.shutdown()
+    page.errors.clear()  # The browser tells of the file that is gone, too.
 
 
 def test_the_site_needs_no_server_of_ours(page, static, tmp_path):
@@ -150,6 +180,9 @@ def test_the_site_needs_no_server_of_ours(page, static, tmp_path):
 def test_a_notebook_shows_it_in_a_frame_that_may_do_nothing_else(page, made_in_file, tmp_path):
     page.set_content(gap_assets.open(made_in_file.data).viewer()._repr_html_())
     inside = page.frame_locator("iframe")
+    inside.locator("#sentence").fill("world-0003")
+    inside.locator("#sentence").press("Enter")
+    inside.get_by_text("1 pair", exact=True).wait_for()
     inside.locator("#list li button").first.click()
     inside.locator("#pair .strip .picture").first.wait_for()
     page.screenshot(path=tmp_path / "inline.png")

@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from gap_assets.settings import Settings
-from gap_assets.viewer import inline
-from gap_assets.viewer.inline import TooManyPairsError, inline_page
+from gap_assets.viewer import single_file
 from gap_assets.viewer.page_files import PAGE
+from gap_assets.viewer.single_file import TooManyPairsError, inline_page
 from gap_assets.viewer.site import write_site
 from gap_assets.warehouse.store import Warehouse
 from gap_assets_tests.viewer.test_server import told
@@ -68,6 +68,6 @@ def test_one_file_holds_everything_and_texts_stay_texts(made_in_file, tmp_path):
 
 
 def test_a_cell_holds_so_many_pairs_and_no_more(made_in_file, monkeypatch):
-    monkeypatch.setattr(inline, "MOST_VIDEOS", 4)
+    monkeypatch.setattr(single_file, "MOST_VIDEOS", 4)
     with pytest.raises(TooManyPairsError, match="gap explore"):
         inline_page(made_in_file)

@@ -30,7 +30,8 @@ def encoder_embeddings(
     """
     store = warehouse.open()
     with tried_again_later(context):
-        for name in forget_parts(store, ENCODERS, keep=encoders.names):
+        videos = list(context.partition_keys)
+        for name in forget_parts(store, ENCODERS, videos, keep=encoders.names):
             context.log.info(f"{name} is not among the encoders any more; its rows are gone.")
         record_configurations(store, part_configurations(encoders))
     if not encoders.names:

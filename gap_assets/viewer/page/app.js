@@ -50,16 +50,18 @@ function reveal(name) {
 function project(method) {
   state.method = method;
   for (const button of $("methods").children) button.setAttribute("aria-pressed", String(button.dataset.method === method));
-  $("method-note").textContent = NOTES[method];
+  const unplaced = shown.points.methods[method][0].filter((x) => x === null).length;
+  const lacking = unplaced === 1 ? "1 pair has no place yet" : `${unplaced.toLocaleString("en")} pairs have no place yet`;
+  $("method-note").textContent = NOTES[method] + (unplaced ? ` ${lacking}: \`gap run\` gives it one.` : "");
   scatter.show(shown.points.methods[method]);
-  list?.show(null);
+  list.show(null);
 }
 
 async function choose(index) {
   state.selected = index;
   scatter.selected = index;
   scatter.redraw();
-  list?.mark(index);
+  list.mark(index);
   remember(shown.points.ids[index]);
   const details = await trying(() => read(`${base()}/videos/${index}.json`));
   if (!details || state.selected !== index) return;
@@ -82,7 +84,7 @@ async function search(withTexts) {
   if (!shown.points.searches) {
     list.words.value = sentence;
     list.update();
-    tab("list");
+    reveal("list");
     return;
   }
   $("hits").replaceChildren(make("p", { className: "note", text: "Searching … the first search loads the model." }));
@@ -112,7 +114,8 @@ function tip(point, x, y) {
 
 function heading({ title, encoder, gap, ids, fusion, text_source: source }) {
   const interval = gap.low === null ? "" : ` [${number(gap.low)}, ${number(gap.high)}]`;
-  const told = gap.value === null ? "" : `; gap ${number(gap.value)}${interval}`;
+  const of = gap.n === ids.length ? "" : ` of ${gap.n} pairs`;
+  const told = gap.value === null ? "" : `; gap ${number(gap.value)}${interval}${of}`;
   document.title = `${title}: videos and texts`;
   $("title").textContent = title;
   $("gap").textContent = `${ids.length.toLocaleString("en")} pairs by ${encoder} (${fusion} of the frames, ${source})${told}`;
@@ -131,10 +134,12 @@ function wire() {
   });
   $("reset").addEventListener("click", () => scatter.reset());
   for (const name of ["list", "pair", "hits"]) $(`tab-${name}`).addEventListener("click", () => tab(name));
-  $("search").addEventListener("submit", (event) => {
-    event.preventDefault();
-    search(false);
+  // No form: a notebook's frame may not submit one.
+  $("search").querySelector("button").addEventListener("click", () => search(false));
+  $("sentence").addEventListener("keydown", (event) => {
+    if (event.key === "Enter") search(false);
   });
+  $("problem").addEventListener("click", () => problem(""));
   addEventListener("hashchange", fromAddress);
 }
 
@@ -155,10 +160,15 @@ async function start() {
   }
   const region = (found) => {
     list.show(found);
-    tab("list");
+    reveal("list");
   };
   scatter = new Scatter($("canvases"));
   gestures = new Gestures(scatter, { choose, hover: tip, region });
+  list = new PairList($("list"), shown, choose, () => {
+    scatter.region = null;
+    scatter.redraw();
+    list.show(null);
+  });
   wire();
   const placed = (method) => shown.points.methods[method][0].some((x) => x !== null);
   project(["umap", "svd", "gap_axis"].find(placed) || "umap");
@@ -167,11 +177,7 @@ async function start() {
   $("pair").replaceChildren(make("p", { className: "note", text: "Choose a point or a line of the list." }));
   $("hits").replaceChildren(make("p", { className: "note", text: "Type a sentence above: the model ranks videos by it, with the gap and without." }));
   shown.texts = await read(`${base()}/texts.json`);
-  list = new PairList($("list"), shown, choose, () => {
-    scatter.region = null;
-    scatter.redraw();
-    list.show(null);
-  });
+  list.update();
   fromAddress();
 }
 

@@ -30,6 +30,7 @@ class Gestures {
     this.scatter.over.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, place);
     this.moved = 0;
+    this.hover(null, 0, 0);
     const draws = this.pointers.size === 1 && (this.drawing || event.shiftKey);
     this.scatter.pencil = draws ? [this.scatter.toData(...place)] : null;
   }
@@ -59,6 +60,7 @@ class Gestures {
   up(event) {
     if (!this.pointers.delete(event.pointerId)) return;
     const { scatter } = this;
+    if (this.moved < STILL) scatter.pencil = null; // A click chooses, while regions are drawn, too.
     if (scatter.pencil) {
       scatter.region = scatter.pencil.length > 2 ? scatter.pencil : null;
       scatter.pencil = null;
@@ -72,6 +74,7 @@ class Gestures {
 
   wheel(event) {
     event.preventDefault();
+    this.hover(null, 0, 0);
     this.scatter.zoom(Math.exp(-event.deltaY / 400), this.at(event));
   }
 

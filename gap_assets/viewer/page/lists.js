@@ -8,7 +8,7 @@ const ORDERS = {
   name: ["by name", () => (a, b) => a - b],
 };
 
-// Fills the list's panel once and gives the function that shows some pairs, or (null) all.
+// The list in its panel; `show` cuts it to some pairs, or (null) shows all.
 class PairList {
   constructor(panel, shown, choose, clear) {
     Object.assign(this, { shown, choose, region: null });

@@ -18,11 +18,19 @@ function pairPanel(shown, details, { address, choose }) {
   return panel;
 }
 
+const FAULTS = {
+  0: "Nothing answers any more; start `gap explore` again.",
+  404: "The video's file is not where it was catalogued, or may not be read; is a drive missing?",
+  410: "The warehouse has changed since; load the page again.",
+  503: "A run is writing; choose the pair again in a while.",
+};
+
 function player(details, source) {
   const video = make("video", { controls: true, preload: "metadata", src: source });
   const note = make("p", { className: "note", hidden: true });
-  video.addEventListener("error", () => {
-    note.textContent = `This browser cannot play ${details.file}${details.codec ? ` (${details.codec})` : ""}; open the file in a player.`;
+  video.addEventListener("error", async () => {
+    const there = await fetch(source, { method: "HEAD" }).catch(() => ({ status: 0 }));
+    note.textContent = FAULTS[there.status] || `This browser cannot play ${details.file}${details.codec ? ` (${details.codec})` : ""}; open the file in a player.`;
     note.hidden = false;
     video.hidden = true;
   });

@@ -4,6 +4,7 @@
 
 const COLORS = { video: "#c8322b", text: "#1f5fa8", line: "#5f6670", ring: "#1b1f24", hit: "#b07a00" };
 const REACH = 9; // pixels from a point at which the pointer still means it
+const CLOSEST = 2000; // times the scale at which all points are seen
 const CELL = 24; // pixels of the grid in which points are looked up
 
 class Scatter {
@@ -35,7 +36,8 @@ class Scatter {
     const [width, height] = this.size();
     const spans = [high[0] - low[0] || 1, high[1] - low[1] || 1];
     // The same scale both ways: a distance on one axis is one on the other.
-    this.scale = xs.length ? Math.min((width - 40) / spans[0], (height - 40) / spans[1]) : 1;
+    this.whole = xs.length ? Math.min((width - 40) / spans[0], (height - 40) / spans[1]) : 1;
+    this.scale = this.whole;
     this.center = xs.length ? [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2] : [0, 0];
     this.redraw();
   }
@@ -163,7 +165,7 @@ class Scatter {
 
   zoom(factor, [px, py]) {
     const before = this.toData(px, py);
-    this.scale *= factor;
+    this.scale = Math.min(Math.max(this.scale * factor, this.whole / 4), this.whole * CLOSEST);
     const after = this.toData(px, py);
     this.center = this.center.map((c, k) => c + before[k] - after[k]);
     this.redraw();
@@ -209,8 +211,10 @@ class Scatter {
 
   ring(context, i, modality, color, radius, width = 2) {
     const places = this.places[modality];
+    const [x, y] = [places[2 * i], places[2 * i + 1]];
     context.beginPath();
-    context.arc(places[2 * i], places[2 * i + 1], radius, 0, 2 * Math.PI);
+    if (modality === "video") context.arc(x, y, radius, 0, 2 * Math.PI);
+    else context.rect(x - 0.9 * radius, y - 0.9 * radius, 1.8 * radius, 1.8 * radius);
     context.fillStyle = COLORS[modality];
     context.fill();
     context.strokeStyle = color;

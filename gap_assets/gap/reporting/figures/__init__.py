@@ -39,7 +39,8 @@ def numbered_figure(name: str, given: Material) -> Figure:
     Args:
         name: As its file in the report's folder `figures` is called, without a suffix: `gap_axis`,
             or `retrieval-2` where there are several panels. Besides `umap` and `svd`, the trained
-            network's clouds alone.
+            network's clouds alone. The figures of the sections on causes, cones by depth, pooling,
+            events and other encoders are not among them.
         given: What it is drawn from.
 
     Raises:
@@ -49,9 +50,9 @@ def numbered_figure(name: str, given: Material) -> Figure:
         return clouds.cloud(given.points[name], method=name)
     key = name.rpartition("-")[0] or name
     if key not in ORDER:
-        names = ", ".join(
-            [*(method for method in clouds.METHODS if method in given.points), *ORDER]
-        )
+        alone = [method for method in clouds.METHODS if method in given.points]
+        drawn = [panel for made in exhibits(given) for panel in made["figures"]]
+        names = ", ".join([*alone, *drawn])
         raise GapInputError(f"There is no figure {name!r}; there are {names}.")
     made = ORDER[key](given)
     if made is None:

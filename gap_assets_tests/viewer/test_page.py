@@ -126,6 +126,8 @@ def test_a_point_is_hovered_chosen_and_a_region_is_listed(page, server, tmp_path
     page.mouse.up()
     page.get_by_text("5 pairs in the region").wait_for()
     # A click still chooses, and the region stays.
+    page.evaluate("scrollTo(0, 0)")
+    box = page.locator("#over").bounding_box()
     x, y = page.evaluate(place, 1)
     page.mouse.click(box["x"] + x, box["y"] + y)
     page.wait_for_selector("#pair .strip")

@@ -114,15 +114,17 @@ def test_wrong_options_and_folders_are_one_sentence(data, tmp_path):
 
 
 def test_it_waits_while_a_run_writes(data, tmp_path):
-    hold = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print(1, flush=True)"
-    hold += "; time.sleep(5)"
-    command = [sys.executable, "-c", hold, data / "gap.duckdb"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True)"
+    hold += "; sys.stdin.read()"
+    holder = [sys.executable, "-c", hold, data / "gap.duckdb"]
+    words = ["export", tmp_path / "out", "--data", data]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(holder, stdin=pipe, stdout=pipe) as run:
         run.stdout.readline()
-        words = ["export", tmp_path / "out", "--data", data]
-        done = subprocess.run(
-            [sys.executable, "-m", "gap_assets.cli", *words], capture_output=True, text=True
-        )
-    assert "Waiting for the warehouse" in done.stderr
-    assert done.returncode == 0, done.stderr
+        command = [sys.executable, "-m", "gap_assets.cli", *words]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=pipe, text=True) as export:
+            assert "Waiting for the warehouse" in export.stderr.readline()
+            run.stdin.close()
+            said = export.stderr.read()
+    assert export.returncode == 0, said
     assert (tmp_path / "out" / "index.html").exists()

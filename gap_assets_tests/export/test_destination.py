@@ -1,6 +1,7 @@
 """What may be replaced, that it is replaced as a whole, and what a kill leaves."""
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -60,9 +61,7 @@ def test_a_zip_holds_what_a_folder_holds_and_both_are_made_alike_twice(odd, tmp_
     with zipfile.ZipFile(packed) as opened:
         assert opened.testzip() is None
         assert {name: opened.read(name) for name in opened.namelist()} == first
-    assert set(json.loads(first["export.json"])["holds"]) == {
-        path.name for path in folder.iterdir()
-    }
+    assert set(json.loads(first["export.json"])["holds"]) == set(first)
     assert not list(tmp_path.glob(".out*"))
 
 
@@ -79,6 +78,10 @@ def test_only_what_is_ours_is_replaced(tmp_path):
     (mine / "export.json").write_text('{"made_by": "gap export", "holds": ["export.json"]}')
     assert "thesis.txt was added" in refuse(mine)
     (mine / "thesis.txt").unlink()
+    (mine / "tables").mkdir()
+    (mine / "tables" / "thesis.txt").write_text("years of work")
+    assert "tables/thesis.txt was added" in refuse(mine)
+    shutil.rmtree(mine / "tables")
     check_destination(mine)
 
     file, packed, other = (tmp_path / name for name in ("file", "a.zip", "b.ZIP"))

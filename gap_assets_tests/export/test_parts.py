@@ -84,7 +84,7 @@ def test_odd_paths_of_films_and_models_are_taken_out(odd, tmp_path):
     }
     points = json.loads((tmp_path / "out" / "data" / "points.json").read_text())
     assert points["encoder"] == "local-dir:coca & co"
-    assert points["gap"] == {"value": 0.5, "low": 0.4, "high": 0.6}
+    assert points["gap"] == {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
     assert str(tmp_path) in Warehouse(path=odd.warehouse).read("FROM videos")["path"][0]
 
 

@@ -131,8 +131,8 @@ def test_figures_are_drawn(made_in_file, name):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("umpa", "There is no figure 'umpa'; there are umap, svd, projections, gap_axis,"),
-        ("umpa-1", "There is no figure 'umpa-1'; there are umap, svd, projections, gap_axis,"),
+        ("umpa", "There is no figure 'umpa'; there are umap, svd, projections-1, projections-2,"),
+        ("umpa-1", "There is no figure 'umpa-1'; there are umap, svd, projections-1,"),
         ("retrieval", "The figure 'retrieval' is drawn as retrieval-1 and retrieval-2; name one"),
         ("retrieval-3", "The figure 'retrieval' is drawn as retrieval-1 and retrieval-2; name one"),
         ("interventions", "cannot be drawn: its data are missing here"),

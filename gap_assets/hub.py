@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 # Without this, huggingface_hub first asks the hub for a list of coding agents, to report which one
@@ -22,6 +23,26 @@ REASON_LENGTH = 120
 
 class ModelNotFoundError(RuntimeError):
     """A model, its weights or its folder is not there; the message says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFiles:
+    """Where a model's files are.
+
+    Attributes:
+        folder: On this machine, with all of them; None while some are only on the hub.
+        names: The files.
+        bytes: Their size.
+    """
+
+    folder: Path | None
+    names: tuple[str, ...]
+    bytes: int
+
+
+def list_folder(folder: Path) -> dict[str, int]:
+    """The files of a model's folder with their sizes in bytes, as `list_repository` gives them."""
+    return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
 
 
 def cached_file(repository: str, name: str, *, revision: str | None = None) -> Path | None:

@@ -3,34 +3,25 @@
 Nothing is loaded here (see `transformers_model`); the hub is asked by `gap_assets.hub`.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from gap_assets.encoders.tokenizers import CONFIG, TOKENIZER, TOKENIZER_FILES
 from gap_assets.files import verify_checksums
-from gap_assets.hub import ModelNotFoundError, cached_file, fetch, list_repository
+from gap_assets.hub import (
+    ModelFiles,
+    ModelNotFoundError,
+    cached_file,
+    fetch,
+    list_folder,
+    list_repository,
+)
 
 PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json")
 # In the order of preference.
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TransformersFiles:
-    """Where a model's files are.
-
-    Attributes:
-        folder: On this machine, with all of them; None while some are only on the hub.
-        names: The files.
-        bytes: Their size.
-    """
-
-    folder: Path | None
-    names: tuple[str, ...]
-    bytes: int
-
-
-def locate_model(rest: str) -> TransformersFiles:
+def locate_model(rest: str) -> ModelFiles:
     """Finds a model as a folder, in the local cache, or on the hub; downloads nothing.
 
     Args:
@@ -44,11 +35,11 @@ def locate_model(rest: str) -> TransformersFiles:
         if not Path(rest).is_dir():
             raise ModelNotFoundError(f"There is no folder {rest}; check the path.")
         verify_checksums(Path(rest))
-        return _files(rest, Path(rest), _sizes(Path(rest)))
+        return _files(rest, Path(rest), list_folder(Path(rest)))
     repository, _, revision = rest.partition("@")
     config = cached_file(repository, CONFIG, revision=revision or None)
-    if config and not _lacks(_sizes(config.parent)):
-        return _files(rest, config.parent, _sizes(config.parent))
+    if config and not _lacks(list_folder(config.parent)):
+        return _files(rest, config.parent, list_folder(config.parent))
     return _files(rest, None, list_repository(repository, revision=revision or None))
 
 
@@ -70,17 +61,13 @@ def weights_in(folder: Path) -> Path:
     return next(folder / name for name in WEIGHTS if (folder / name).is_file())
 
 
-def _files(rest: str, folder: Path | None, sizes: dict[str, int]) -> TransformersFiles:
+def _files(rest: str, folder: Path | None, sizes: dict[str, int]) -> ModelFiles:
     if lacks := _lacks(sizes):
         raise ModelNotFoundError(f"{rest} holds no video encoder of transformers: {lacks}.")
     weights = next(name for name in WEIGHTS if name in sizes)
     wanted = (CONFIG, *PROCESSORS, *TOKENIZER_FILES, weights)
     names = tuple(name for name in sizes if name in wanted)
-    return TransformersFiles(folder=folder, names=names, bytes=sum(sizes[name] for name in names))
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    return ModelFiles(folder=folder, names=names, bytes=sum(sizes[name] for name in names))
 
 
 def _lacks(files: dict[str, int]) -> str | None:

@@ -13,12 +13,11 @@ from gap_assets.gap.metric_rows import (
     SourceVectors,
     both_present,
     closed_form_metrics,
-    numbered,
+    full_metrics,
     pair_clusters,
     rows_of_pair,
 )
 from gap_assets.gap.pairs import MIN_PAIRS
-from gap_assets.gap.scorecard import scorecard
 
 WHOLE = "video"
 """The source of the one vector that an encoder of whole videos makes of each."""
@@ -44,18 +43,10 @@ def encoder_rows(encoder: str, sources: SourceVectors, plan: MetricPlan) -> Iter
         return
     fusion = main_source(sources, plan)
     video, text = sources.videos[fusion], sources.texts[plan.text]
-    present = both_present(video, text)
-    if present.sum() < MIN_PAIRS:
+    if both_present(video, text).sum() < MIN_PAIRS:
         return
     clusters = pair_clusters(video, text)
-    found = scorecard(
-        video[present],
-        text[present],
-        seed=plan.seed,
-        bootstraps=plan.bootstraps,
-        permutations=plan.permutations,
-        clusters=numbered(clusters[present]),
-    )
+    found = full_metrics(video, text, plan, clusters=clusters)
     yield from rows_of_pair(encoder, fusion, plan.text, found)
     for (source, one), (other, words) in product(sources.videos.items(), sources.texts.items()):
         if (source, other) != (fusion, plan.text):

@@ -129,14 +129,7 @@ def metric_rows(
     for name, text in trained.texts.items():
         present = both_present(video, text)
         if name == plan.text or present.sum() >= MIN_PAIRS:
-            found = scorecard(
-                video[present],
-                text[present],
-                seed=plan.seed,
-                bootstraps=plan.bootstraps,
-                permutations=plan.permutations,
-                clusters=numbered(clusters[present]),
-            )
+            found = full_metrics(video, text, plan, clusters=clusters)
             if name == plan.text:
                 found += _tampered(check_pairs(video[present], text[present]), plan)
             yield from rows_of_pair(plan.encoder, plan.video, name, found)
@@ -161,6 +154,21 @@ def metric_rows(
 def both_present(first: AnyFloats, second: AnyFloats) -> NDArray[np.bool_]:
     """(N,) whether neither of two arrays (N, D) lacks the row; a lacking row is all NaN."""
     return np.asarray(~(np.isnan(first).all(axis=1) | np.isnan(second).all(axis=1)))
+
+
+def full_metrics(
+    video: AnyFloats, text: AnyFloats, plan: MetricPlan, *, clusters: Labels
+) -> list[Metric]:
+    """The full scorecard of those rows (N, D) that both have; `clusters` are of all N."""
+    present = both_present(video, text)
+    return scorecard(
+        video[present],
+        text[present],
+        seed=plan.seed,
+        bootstraps=plan.bootstraps,
+        permutations=plan.permutations,
+        clusters=numbered(clusters[present]),
+    )
 
 
 def pair_clusters(video: AnyFloats, text: AnyFloats) -> Labels:

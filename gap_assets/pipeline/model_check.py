@@ -11,11 +11,10 @@ from typing import Any
 
 from gap_assets.encoders.choice import Encoders
 from gap_assets.encoders.files import fetch_encoder, locate_encoder
-from gap_assets.hub import ModelNotFoundError, cache_directory, free_space
+from gap_assets.hub import ModelFiles, ModelNotFoundError, cache_directory, free_space
 from gap_assets.parameters import Captioning, CocaModel, SummarizerModel
 from gap_assets.profiles import LOCAL, display_name, is_local
 from gap_assets.summaries.files import (
-    LanguageModelFiles,
     count_parameters,
     fetch_language_model,
     locate_language_model,
@@ -189,7 +188,7 @@ def _encoder_status(name: str, encoders: Encoders) -> ModelStatus:
     )
 
 
-def _summarizer_status(summarizer: SummarizerModel, found: LanguageModelFiles) -> ModelStatus:
+def _summarizer_status(summarizer: SummarizerModel, found: ModelFiles) -> ModelStatus:
     parameters = count_parameters(found.folder) if found.folder else found.bytes // STORED
     encoder_decoder = found.folder is not None and _require_language_model(
         found.folder, summarizer.model

@@ -3,13 +3,19 @@
 Nothing is loaded here (see `summarizer`); the hub is asked by `gap_assets.hub`.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from gap_assets.files import verify_checksums
-from gap_assets.hub import ModelNotFoundError, cached_file, fetch, list_repository
+from gap_assets.hub import (
+    ModelFiles,
+    ModelNotFoundError,
+    cached_file,
+    fetch,
+    list_folder,
+    list_repository,
+)
 
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
@@ -28,22 +34,7 @@ SMALL_FILES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class LanguageModelFiles:
-    """Where a language model's files are.
-
-    Attributes:
-        folder: On this machine, with all of them; None while some are only on the hub.
-        names: The files.
-        bytes: Their size.
-    """
-
-    folder: Path | None
-    names: tuple[str, ...]
-    bytes: int
-
-
-def locate_language_model(model: str, *, revision: str | None = None) -> LanguageModelFiles:
+def locate_language_model(model: str, *, revision: str | None = None) -> ModelFiles:
     """Finds a language model as a folder, in the local cache, or on the hub; downloads nothing.
 
     Raises:
@@ -53,8 +44,8 @@ def locate_language_model(model: str, *, revision: str | None = None) -> Languag
     if not Path(model).is_dir():
         config = cached_file(model, CONFIG, revision=revision)
         folder = config and config.parent
-    if folder and (Path(model).is_dir() or not _missing(_sizes(folder))):
-        sizes = _sizes(folder)
+    if folder and (Path(model).is_dir() or not _missing(list_folder(folder))):
+        sizes = list_folder(folder)
         if reason := _missing(sizes):
             raise ModelNotFoundError(f"The folder {model} holds no language model: {reason}.")
     else:
@@ -62,7 +53,7 @@ def locate_language_model(model: str, *, revision: str | None = None) -> Languag
         if reason := _missing(sizes):
             raise ModelNotFoundError(f"{model} cannot be used: {reason}; choose another model.")
     names = tuple(name for name in sizes if name in SMALL_FILES or _is_weights(name, sizes))
-    return LanguageModelFiles(folder=folder, names=names, bytes=sum(sizes[name] for name in names))
+    return ModelFiles(folder=folder, names=names, bytes=sum(sizes[name] for name in names))
 
 
 def fetch_language_model(model: str, *, revision: str | None = None) -> Path:
@@ -88,7 +79,7 @@ def count_parameters(folder: Path) -> int:
     """
     verify_checksums(folder)
     total = 0
-    sizes = _sizes(folder)
+    sizes = list_folder(folder)
     for name in sizes:
         if _is_weights(name, sizes):
             try:
@@ -104,10 +95,6 @@ def count_parameters(folder: Path) -> int:
                     " again."
                 ) from error
     return total
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
 
 
 def _is_weights(name: str, files: dict[str, int]) -> bool:
